@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+obj-y += util/error.o util/log.o

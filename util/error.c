@@ -133,8 +133,7 @@ static unsigned edit_distance(const char *a, size_t a_len, const char *b, size_t
         unsigned diagonal = row[0];
         row[0] = i;
         for (size_t j = 1; j <= b_len; j++) {
-            unsigned replace =
-                diagonal + (g_ascii_tolower(a[i - 1]) != g_ascii_tolower(b[j - 1]));
+            unsigned replace = diagonal + (g_ascii_tolower(a[i - 1]) != g_ascii_tolower(b[j - 1]));
             unsigned shift = MIN(row[j], row[j - 1]) + 1;
             diagonal = row[j];
             row[j] = MIN(replace, shift);

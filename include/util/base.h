@@ -18,8 +18,8 @@
 #define CONFIG_DEBUG 0
 #endif
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define ARRAY_SIZE(a)                   (sizeof(a) / sizeof((a)[0]))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 #define sizeof_field(type, member)      sizeof(((type *)0)->member)
 
 #define likely(x)   __builtin_expect(!!(x), 1)
@@ -50,9 +50,10 @@
     })
 
 /* n is a power of two; the type of the result is that of x. */
-#define ALIGN_DOWN(x, n) ((x) & ~((__typeof__(x))(n) - 1))
-#define ALIGN_UP(x, n)   ALIGN_DOWN((x) + ((__typeof__(x))(n)-1), n)
-#define IS_ALIGNED(x, n) (((x) & ((__typeof__(x))(n) - 1)) == 0)
+#define align_mask_(x, n) ((__typeof__(x))(n)-1)
+#define ALIGN_DOWN(x, n)  ((x) & ~align_mask_(x, n))
+#define ALIGN_UP(x, n)    (((x) + align_mask_(x, n)) & ~align_mask_(x, n))
+#define IS_ALIGNED(x, n)  (((x)&align_mask_(x, n)) == 0)
 
 #define DIV_ROUND_UP(x, n) (((x) + (n)-1) / (n))
 

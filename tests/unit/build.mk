@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+test-y += tests/unit/base tests/unit/error tests/unit/log

@@ -27,6 +27,7 @@ endif
 .DEFAULT_GOAL := all
 .SUFFIXES:
 .DELETE_ON_ERROR:
+.SECONDARY:
 SHELL := /bin/sh
 
 MODE ?=
@@ -53,7 +54,7 @@ ALL_CFLAGS = -std=gnu11 $(mode-$(MODE)) $(WARN) -fno-strict-aliasing -fno-common
              -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Iinclude -I. -I$(G) \
              $(GLIB_CFLAGS) $(ZLIB_CFLAGS) $(CAPSTONE_CFLAGS) $(SLIRP_CFLAGS) $(SDL_CFLAGS) \
              $(USER_CFLAGS)
-ALL_LDFLAGS = -pthread $(filter -fsanitize=% -fno-sanitize%,$(mode-$(MODE))) $(USER_LDFLAGS)
+ALL_LDFLAGS = -pthread -Wl,--as-needed $(filter -fsanitize=% -fno-sanitize%,$(mode-$(MODE))) $(USER_LDFLAGS)
 LIBS = $(GLIB_LIBS) $(ZLIB_LIBS) $(CAPSTONE_LIBS) $(SLIRP_LIBS) $(SDL_LIBS) -lm -ldl
 
 # Commands are shown in full with V=1, by name on a terminal, else not at all.

@@ -144,20 +144,27 @@ enum bus_type {
 /* "isa", "pci" ... */
 const char *bus_type_name(enum bus_type type);
 
+enum reset_kind {
+    RESET_COLD, /* power-on, system_reset */
+    RESET_WARM, /* CPU-initiated: ports 92h/64h, CF9 soft; same for most devices */
+    RESET_WAKE, /* resume from S3: keep what survives suspend to RAM */
+    RESET_BUS,  /* this bus only: secondary bus reset, function level reset */
+};
+
 /* What a bus does around a device's realize and unrealize. All optional. */
 struct bus_ops {
     /* Before class->realize: take an address, set up bus state. */
     int (*plug)(struct bus *bus, struct device *dev, struct error **err);
     /* After class->realize: finish, announce a hot-plug. */
     int (*plugged)(struct bus *bus, struct device *dev, struct error **err);
+    /* Before class->reset. */
+    void (*reset)(struct bus *bus, struct device *dev, enum reset_kind kind);
     /* After class->unrealize: undo. */
     void (*unplug)(struct bus *bus, struct device *dev);
     /* Address for listings and for the device's path, e.g. "1f.2"; into buf. */
     void (*address)(const struct bus *bus, const struct device *dev, char *buf, size_t size);
     /* Ask the guest to let go (device_del); without it hot-unplug is refused. */
     int (*unplug_request)(struct bus *bus, struct device *dev, struct error **err);
-    /* The device called device_set_prop etc. has bus properties of these. */
-    const struct prop *props; /* offsets in the bus's device struct (e.g. pci_device) */
 };
 
 struct bus {
@@ -179,18 +186,25 @@ void bus_init(struct bus *bus, enum bus_type type, const char *name, struct devi
 /* Asserts that no device is left on it. */
 void bus_fini(struct bus *bus);
 
+/*
+ * Properties all devices on buses of a type have besides their class's own;
+ * offsets are those of the bus's device struct (struct pci_device), which is
+ * the first member of theirs. Constant; in a linker section like classes.
+ */
+struct bus_props {
+    enum bus_type type;
+    const struct prop *props;
+};
+#define BUS_PROPS_DEFINE(ident, bus_type, table)                                                   \
+    static const struct bus_props ident##_bus_props = {bus_type, table};                           \
+    static const struct bus_props *const ident##_bus_props_entry                                   \
+        __attribute__((used, section("doppel_bus_props"))) = &ident##_bus_props
+
 /* By name, or the first bus of a type (bus=... and its default). NULL if none. */
 struct bus *bus_find(const char *name);
 struct bus *bus_find_type(enum bus_type type);
 
 /* --- classes -------------------------------------------------------------- */
-
-enum reset_kind {
-    RESET_COLD, /* power-on, system_reset */
-    RESET_WARM, /* CPU-initiated: ports 92h/64h, CF9 soft; same for most devices */
-    RESET_WAKE, /* resume from S3: keep what survives suspend to RAM */
-    RESET_BUS,  /* this bus only: secondary bus reset, function level reset */
-};
 
 struct device_class {
     const char *name; /* as in -device; QEMU's spelling where it has one */

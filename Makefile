@@ -148,7 +148,7 @@ check: all tests
 	@scripts/run-tests $(addprefix $(B)/,$(TESTS)) $(CHECKS)
 
 check-long: all
-	@TEST_TIMEOUT=$${TEST_TIMEOUT:-3600} scripts/run-tests $(LONG)
+	@JOBS=$${JOBS:-1} TEST_TIMEOUT=$${TEST_TIMEOUT:-3600} scripts/run-tests $(LONG)
 
 SOURCE_DIRS := accel backends bench block chardev frontends gdbstub hw include migration \
                monitor net system tests translator ui util

@@ -1,0 +1,2 @@
+obj-y += chardev/chardev.o chardev/options.o chardev/fd.o chardev/terminal.o
+obj-y += chardev/mux.o chardev/ringbuf.o

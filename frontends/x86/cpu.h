@@ -20,6 +20,13 @@ enum { X86_GREG_SEG_BASE = 16, /* + enum x86_sreg: ES..GS linear base */
        X86_GREG_DF = 22,       /* +1 or -1 */
        X86_GREG_SEG_LIMIT = 24 /* + ES..GS: highest valid offset of an expand-up segment that allows the access; used only when the key says non-flat */ };
 
+/*
+ * Indices of the frontend's ir_global table: vcpu.greg[i] is global i (i < VCPU_GREGS), and these.
+ * The bases of ES..GS live in greg[] only (x86_seg_base()): SWAPGS and WRGSBASE are inline.
+ */
+enum x86_global { X86_G_EFLAGS = VCPU_GREGS, X86_G_SHADOW /* intr_shadow, I8 */, X86_G_EVENTS /* vcpu.events, I32 */,
+                  X86_G_POLL /* vcpu.poll, I32 */, X86_G_KERNEL_GS, X86_G_PC /* vcpu.pc */, X86_G_PC_PAGE, X86_G_COUNT };
+
 enum { EFL_CF = 1, EFL_PF = 4, EFL_AF = 0x10, EFL_ZF = 0x40, EFL_SF = 0x80, EFL_TF = 0x100, EFL_IF = 0x200,
        EFL_DF = 0x400, EFL_OF = 0x800, EFL_IOPL = 0x3000, EFL_NT = 0x4000, EFL_RF = 0x10000, EFL_VM = 0x20000,
        EFL_AC = 0x40000, EFL_VIF = 0x80000, EFL_VIP = 0x100000, EFL_ID = 0x200000, EFL_ARITH = 0x8d5 };
@@ -42,6 +49,7 @@ struct x86_seg {
     uint64_t base;
 };
 #define SEG_UNUSABLE (1u << 16)
+#define SEG_ATTR_MASK 0xf0ffu /* of descriptor bits 55:40: the middle nibble belongs to the limit */
 enum { SEG_TYPE = 0xf, SEG_S = 0x10, SEG_DPL = 0x60, SEG_P = 0x80, SEG_AVL = 0x1000, SEG_L = 0x2000, SEG_DB = 0x4000, SEG_G = 0x8000 };
 
 struct x86_dtable { uint64_t base; uint32_t limit; };
@@ -57,18 +65,24 @@ struct x86_cpu {
 
     uint64_t cr0, cr2, cr3, cr4, efer, xcr0;
     uint64_t dr[8];
-    struct x86_seg seg[X86_SREG_COUNT];
+    uint64_t pdpte[4];  /* PAE paging: loaded by MOV to CR3 */
+    uint64_t pte_rsvd;  /* bits which must be 0 in every present 8-byte paging entry */
+    struct x86_seg seg[X86_SREG_COUNT]; /* seg[].base of ES..GS is not used: see x86_seg_base() */
     struct x86_dtable gdtr, idtr;
 
     /* pending exception between raise and deliver */
     struct {
         int vector; /* -1: none */
-        bool has_error, soft /* INT n, INT3, INTO, INT1 */, trap;
+        bool has_error;
         uint32_t error;
-        uint32_t insn_len; /* of a software interrupt, to advance RIP */
         uint64_t cr2, dr6;
     } exc;
-    int delivering; /* vector being delivered, for double faults; -1 */
+    int delivering;  /* vector being delivered, for double faults; -1: none */
+    uint8_t ext;     /* EXT bit of error codes raised while delivering: 1 unless by INT n, INT3, INTO */
+    uint32_t db_pending; /* DR6 bits of debug traps that wait for the end of the instruction */
+    bool reset_pending, shutdown; /* INIT to be done; after a triple fault */
+    bool wait_sipi;
+    bool ss_shadow;  /* the shadow came from MOV SS/POP SS: debug traps wait too */
 
     /* MSRs */
     uint64_t star, lstar, cstar, sfmask, kernel_gs_base, tsc_aux;
@@ -76,7 +90,7 @@ struct x86_cpu {
     uint64_t pat, mtrr_def, mtrr_fixed[11], mtrr_base[8], mtrr_mask[8];
     uint64_t misc_enable, tsc_offset, tsc_deadline, tsc_adjust, bios_sign, feature_control;
     uint64_t mcg_status, mcg_ctl, mce_banks[4 * 10];
-    uint64_t debugctl, spec_ctrl;
+    uint64_t debugctl, spec_ctrl, xss;
     uint32_t smbase;
 
     /* x87 last instruction, see gen_x87.c */
@@ -89,5 +103,48 @@ struct x86_cpu {
     gpa_t a20_mask;
 };
 #define X86_CPU(vcpu) ((struct x86_cpu *)(vcpu))
+
+static inline bool x86_pe(const struct x86_cpu *c)
+{
+    return c->cr0 & CR0_PE;
+}
+static inline bool x86_lma(const struct x86_cpu *c)
+{
+    return c->efer & EFER_LMA;
+}
+static inline bool x86_vm(const struct x86_cpu *c)
+{
+    return c->eflags & EFL_VM;
+}
+/* 64-bit mode proper: not compatibility mode. */
+static inline bool x86_code64(const struct x86_cpu *c)
+{
+    return x86_lma(c) && (c->seg[X86_CS].attr & SEG_L);
+}
+static inline bool x86_protected(const struct x86_cpu *c)
+{
+    return x86_pe(c) && !x86_vm(c);
+}
+static inline unsigned x86_iopl(const struct x86_cpu *c)
+{
+    return c->eflags >> 12 & 3;
+}
+
+static inline uint64_t x86_seg_base(const struct x86_cpu *c, unsigned s)
+{
+    return s < X86_LDTR ? c->v.greg[X86_GREG_SEG_BASE + s] : c->seg[s].base;
+}
+
+/* EFLAGS in one piece, out of and into its three places. */
+static inline uint32_t x86_get_eflags(const struct x86_cpu *c)
+{
+    return c->eflags | (c->v.flags & EFL_ARITH) | (c->v.greg[X86_GREG_DF] >> 63 ? EFL_DF : 0);
+}
+static inline void x86_put_eflags(struct x86_cpu *c, uint32_t flags)
+{
+    c->eflags = (flags & ~(EFL_ARITH | EFL_DF)) | 2;
+    c->v.flags = flags & EFL_ARITH;
+    c->v.greg[X86_GREG_DF] = flags & EFL_DF ? -1ull : 1;
+}
 
 #endif

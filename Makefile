@@ -132,10 +132,13 @@ $(B)/$(1): $(addprefix $(B)/obj/,$(tool-obj-$(1))) $(B)/libdoppel.a
 endef
 $(foreach t,$(tool-y),$(eval $(call tool-rule,$(t))))
 
+# Until there is a program that has to link, tests may lack what they do not call.
+bring-up := $(if $(MAIN),,-no-pie -Wl,--unresolved-symbols=ignore-all)
+
 $(addprefix $(B)/,$(TESTS)): $(B)/%: $(B)/obj/%.o $(B)/libtest.a $(B)/libdoppel.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(B)/libtest.a $(whole) $(CHECK_LIBS) $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(bring-up) -o $@ $< $(B)/libtest.a $(whole) $(CHECK_LIBS) $(LIBS)
 
 $(G)/%.aml.h: %.asl config.mk
 	@mkdir -p $(@D)

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Disks as devices see them, and formats as images are.
+ *
+ * A block_device is what a guest disk or drive is attached to. It may have a medium, an opened
+ * image. Devices submit scatter-gather requests; a worker thread per block_device carries them out
+ * in order by the blocking code of the image's format; completions run on the main loop with the
+ * device lock held.
+ *
+ * Offsets and lengths are bytes. Devices keep them multiples of BLOCK_SECTOR; the block layer
+ * refuses requests outside the medium (-EIO) whatever the device checked.
+ */
+#ifndef BLOCK_BLOCK_H
+#define BLOCK_BLOCK_H
+
+#include "util/base.h"
+
+#include <glib.h>
+#include <sys/queue.h>
+#include <sys/uio.h>
+
+struct block_device;
+struct error;
+
+#define BLOCK_SECTOR 512u
+
+/* --- requests ------------------------------------------------------------------------------- */
+
+enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, BLOCK_WRITE_ZEROES };
+
+/*
+ * Owned by the device, alive until `done`. iov and what it points to stay the device's too (guest
+ * memory mapped by addr_space_map, or a buffer). DISCARD and WRITE_ZEROES take `length`.
+ */
+struct block_request {
+    enum block_op op;
+    uint64_t offset;
+    uint64_t length; /* set by block_submit() from iov for reads and writes */
+    struct iovec *iov;
+    unsigned iov_count;
+    void (*done)(struct block_request *req, int ret); /* 0 or -errno */
+    void *opaque;
+    /* private */
+    struct block_device *dev;
+    int ret;
+    TAILQ_ENTRY(block_request) link;
+};
+
+/* Device lock held. `done` is never called from inside block_submit(). */
+void block_submit(struct block_device *dev, struct block_request *req);
+
+/* Wait until nothing is in flight (reset, stop, eject). Main loop or vCPU, device lock held:
+ * completions run inside. */
+void block_drain(struct block_device *dev);
+void block_drain_all(void);
+
+/* --- devices -------------------------------------------------------------------------------- */
+
+enum drive_interface {
+    DRIVE_IF_NONE,
+    DRIVE_IF_IDE,
+    DRIVE_IF_FLOPPY,
+    DRIVE_IF_VIRTIO,
+    DRIVE_IF_SCSI,
+    DRIVE_IF_COUNT
+};
+
+/* How an attached device hears of its medium. Device lock held. */
+struct block_device_ops {
+    void (*media_changed)(void *opaque); /* inserted, ejected, resized */
+    bool (*tray_locked)(void *opaque);
+    void (*eject_request)(void *opaque);
+};
+
+struct block_stats {
+    uint64_t bytes[2], ops[2], flushes, failed; /* [0] read, [1] write */
+};
+
+/* -drive. Strings are borrowed. */
+struct drive_options {
+    const char *id;     /* NULL: made up ("ide0-hd0") */
+    const char *file;   /* NULL or "": no medium */
+    const char *format; /* NULL: probed */
+    const char *serial;
+    enum drive_interface interface;
+    int bus, unit, index; /* -1: not given */
+    bool cdrom;
+    bool readonly;
+    bool snapshot;      /* writes go to a temporary overlay and are forgotten */
+    bool no_flush;      /* cache=unsafe */
+    bool write_through; /* cache=writethrough, directsync */
+};
+
+struct block_device *block_device_new(const struct drive_options *opts, struct error **err);
+void block_device_free(struct block_device *dev);
+struct block_device *block_device_find(const char *id);
+void block_device_for_each(void (*fn)(struct block_device *dev, void *opaque), void *opaque);
+
+/* Claimed by the one guest device that uses it; -EBUSY if there is another. */
+int block_attach(struct block_device *dev, const struct block_device_ops *ops, void *opaque,
+                 struct error **err);
+void block_detach(struct block_device *dev);
+
+const char *block_id(const struct block_device *dev);
+const struct drive_options *
+block_options(const struct block_device *dev);         /* interface, bus, unit */
+bool block_present(const struct block_device *dev);    /* is there a medium */
+uint64_t block_length(const struct block_device *dev); /* 0 without */
+bool block_readonly(const struct block_device *dev);
+bool block_is_cdrom(const struct block_device *dev);
+const char *block_serial(const struct block_device *dev); /* NULL if not given */
+const struct block_stats *block_get_stats(const struct block_device *dev);
+
+/* Change the medium; an open one is drained and closed first. */
+int block_insert(struct block_device *dev, const char *file, const char *format, bool readonly,
+                 struct error **err);
+int block_eject(struct block_device *dev, bool force, struct error **err);
+
+/* The drive of -hda.., -drive if=ide,bus=,unit= ...; NULL if not given. */
+struct block_device *block_find_drive(enum drive_interface interface, int bus, int unit);
+
+/* "file=x,if=ide,..." to a drive; `defaults` says what an option does not. */
+int block_parse_drive(const char *text, const struct drive_options *defaults, struct error **err);
+
+void block_init(void);    /* registers the resolver of PROP_DRIVE */
+void block_cleanup(void); /* drains, flushes and closes everything */
+
+/* --- formats -------------------------------------------------------------------------------- */
+
+/* An opened image. Formats embed it first. */
+struct block_image {
+    const struct block_format *format;
+    uint64_t length; /* bytes, of the guest's disk */
+    bool readonly;
+    struct block_image *below; /* a filter's: closed with it */
+};
+
+/* Blocking; on a worker thread, one call at a time per image. Everything read is hostile. */
+struct block_format {
+    const char *name;
+    const char *help;
+    size_t state_size;
+    /* 0 (not mine) to 100 (surely) from the first `len` bytes and the name. */
+    int (*probe)(const uint8_t *head, size_t len, const char *file);
+    int (*open)(struct block_image *img, const char *file, const struct drive_options *opts,
+                struct error **err);
+    void (*close)(struct block_image *img);
+    int (*readv)(struct block_image *img, uint64_t offset, const struct iovec *iov, unsigned count);
+    int (*writev)(struct block_image *img, uint64_t offset, const struct iovec *iov,
+                  unsigned count);
+    int (*flush)(struct block_image *img);
+    int (*discard)(struct block_image *img, uint64_t offset, uint64_t length); /* may be NULL */
+};
+
+#define BLOCK_FORMAT_SECTION "doppel_block_formats"
+#define BLOCK_FORMAT_DEFINE(ident, ...)                                                            \
+    static const struct block_format ident##_format = {__VA_ARGS__};                               \
+    static const struct block_format *const ident##_entry                                          \
+        __attribute__((used, section(BLOCK_FORMAT_SECTION))) = &ident##_format
+
+/* `format` NULL: by probing. */
+struct block_image *block_image_open(const char *file, const char *format,
+                                     const struct drive_options *opts, struct error **err);
+void block_image_close(struct block_image *img);
+
+/* Puts a forgetful writable layer over `below`, which it owns from then on (on success). */
+struct block_image *block_overlay_new(struct block_image *below, struct error **err);
+
+#endif

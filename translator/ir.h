@@ -65,7 +65,8 @@ enum ir_helper_flags {
     HF_WRITE_GLOBALS = 4, /* writes globals (implies read) */
     HF_READ_FLAGS = 8,   /* reads vcpu.flags (the arithmetic flags' image) */
     HF_WRITE_FLAGS = 16, /* writes vcpu.flags */
-    HF_FP = 32,          /* reads or writes the FP/SIMD state in memory, or MXCSR/FCW */
+    HF_FP = 32,          /* reads or writes the FP/SIMD state or MXCSR/FCW: in vcpu.fx (saved before, reloaded after);
+                            with HF_LEAF: in the host registers, where the guest's is live during the call */
     HF_LEAF = 64,        /* compiled for general registers only: callable with FP state live */
     HF_NORETURN = 128,
     HF_PURE = 256,       /* result depends on arguments only; removable */

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+obj-y += translator/simd_ops.o translator/x87_ops.o

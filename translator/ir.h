@@ -55,7 +55,9 @@ struct ir_global {
     const char *name;
     uint32_t offset;
     enum ir_type type;
-    int8_t pin; /* preferred host register slot, the lower the hotter; -1: stays in memory */
+    int8_t pin; /* host register slot, each used once; -1: stays in memory. The x86-64 backend has
+                   12: 0..7 for the guest's rax rcx rdx rbx rsp rbp rsi rdi, 8..11 for the next
+                   hottest (x86: r12..r15; compilers use r8..r11 much less) */
 };
 
 /* What a helper (C function called from translated code) may do. */

@@ -24,16 +24,21 @@ struct jmp_entry {
 };
 
 struct vcpu {
-    /* --- hot: reached as [rsp + disp8] --- */
-    uint64_t pc_page;   /* linear address of the page of the running block */
-    uint64_t flags;     /* image of the arithmetic flags at EFLAGS positions; other bits are garbage */
+    /* --- hot: reached as [rsp + disp8]; the x86-64 backend relies on flags being first --- */
+    uint64_t flags;   /* image of the arithmetic flags at EFLAGS positions; other bits are garbage */
+    uint64_t pc_page; /* linear address of the page of the running block */
+    /* Polls of translated code: they load through poll_ptr (which faults when it is NULL) or
+       compare live_ctx with a context id (never 0). See vcpu_poll_request(). */
+    const uint32_t *poll_ptr;
+    uint64_t live_ctx;
+    uint64_t greg[VCPU_GREGS]; /* at 32: meaning given by the frontend */
+    /* --- warm --- */
+    uint64_t ctx;       /* context id: address space, generation and mode, see exec.h; not 0 */
     uint32_t poll;      /* not 0: leave translated code at the next poll (atomic) */
     uint32_t exit_slot; /* why translated code returned, see exec.h */
-    uint64_t ctx;       /* context id: address space, generation and mode, see exec.h */
     uint64_t host_sp;   /* the C stack to use for full stubs and to return to */
-    uint64_t spill[3];
-    uint64_t greg[VCPU_GREGS]; /* at 64: meaning given by the frontend */
-    /* --- warm --- */
+    uint64_t spill[8];  /* of the backend */
+    uint8_t bounce[128] __attribute__((aligned(64))); /* of the backend: accesses that have no host address */
     uint64_t pc;      /* linear PC, valid outside translated code (and set by helpers before exit_lookup) */
     uint64_t host_ra; /* return address into translated code of the running helper; 0 outside */
     struct tb *tb;    /* block being executed (interp), or last entered by the run loop */
@@ -50,5 +55,33 @@ struct vcpu {
     void *backend;             /* backend private, per vCPU */
     void *accel;               /* run-loop private: thread, condition */
 };
+
+/*
+ * Any thread: make translated code leave at its next poll. All three words are set because each
+ * kind of poll looks at another one; raise the event before, so that whoever sees a word sees it.
+ */
+static inline void vcpu_poll_request(struct vcpu *cpu)
+{
+    __atomic_store_n(&cpu->poll, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&cpu->poll_ptr, NULL, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&cpu->live_ctx, 0, __ATOMIC_SEQ_CST);
+}
+
+/* Own thread, outside translated code: look at the events after this, not before. */
+static inline void vcpu_poll_clear(struct vcpu *cpu)
+{
+    __atomic_store_n(&cpu->poll, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&cpu->poll_ptr, &cpu->poll, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&cpu->live_ctx, cpu->ctx, __ATOMIC_SEQ_CST);
+}
+
+/* Own thread: the only way to change ctx. Never 0; jump-table entries not in use have ctx ~0. */
+static inline void vcpu_set_ctx(struct vcpu *cpu, uint64_t ctx)
+{
+    cpu->ctx = ctx;
+    __atomic_store_n(&cpu->live_ctx, ctx, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&cpu->poll, __ATOMIC_SEQ_CST))
+        __atomic_store_n(&cpu->live_ctx, 0, __ATOMIC_SEQ_CST);
+}
 
 #endif

@@ -83,7 +83,7 @@ struct ir_helper {
 
 /* Memory operand: linear = wrap(base + (index << scale) + disp, abits) + seg, wrapped to lbits. */
 struct ir_mem {
-    ir_ref base, index; /* temp or global (I64 view) or none */
+    ir_ref base, index; /* I64 view of a global, temp of at least abits, or none */
     ir_ref seg;         /* global holding the segment base, or none (base 0) */
     uint8_t scale;      /* 0..3 */
     uint8_t abits;      /* 16, 32, 64: address size */
@@ -100,6 +100,28 @@ enum ir_op {
 #undef OP
     IR_OP_COUNT
 };
+
+/* What an op's row says (the attrs of ir_ops.def), and more that derives from it. */
+enum ir_attr {
+    IRA_MEM = 1,
+    IRA_LOADS = 2,
+    IRA_STORES = 4,
+    IRA_FAULTS = 8,
+    IRA_EFFECT = 16,
+    IRA_END = 32,
+    IRA_LEAVES = 64,
+    IRA_VARCNT = 128,
+    IRA_AUX = 256,
+    IRA_COND = 512,
+    IRA_SYNC = 1024,
+    IRA_COMMUTES = 2048,
+};
+struct ir_op_info {
+    const char *name;
+    uint8_t dsts, srcs, fdef, fuse;
+    uint16_t attrs;
+};
+extern const struct ir_op_info ir_op_info[IR_OP_COUNT];
 
 enum { IRF_LOCK = 1, IRF_MEM = 2 /* simd/fpu: has a memory operand */, IRF_REX = 4 /* simd: 64-bit general operand (REX.W) */ };
 enum { IR_FENCE_LOAD = 1, IR_FENCE_STORE = 2 };
@@ -129,6 +151,10 @@ struct ir_exit {
 
 #define IR_MAX_EXITS 8
 #define IR_MAX_TEMPS 2048
+#define IR_MAX_CONSTS 2048
+#define IR_MAX_MEMS 2048
+#define IR_MAX_INSNS 4096
+#define IR_MAX_LABELS 512
 struct ir_block {
     struct ir_insn *insns; unsigned n_insns, cap_insns;
     struct ir_mem *mems; unsigned n_mems, cap_mems;
@@ -142,11 +168,17 @@ struct ir_block {
     /* context for printing, verifying, emitting */
     const struct ir_global *globals; unsigned n_globals;
     const struct ir_helper *helpers; unsigned n_helpers;
+    uint16_t const_hash[64]; /* ref last given to a constant of this hash */
 };
 
 void ir_block_init(struct ir_block *b); /* buffers are kept between blocks: reset, not freed */
 void ir_block_reset(struct ir_block *b);
 void ir_block_fini(struct ir_block *b);
+/*
+ * Must the frontend end the block before the next guest instruction? Any one guest instruction
+ * may use up to a quarter of each limit; going beyond a limit is our bug and asserts.
+ */
+bool ir_block_full(const struct ir_block *b);
 
 /* Builders. All return the insn just appended (valid until the next append). */
 struct ir_insn *ir_emit(struct ir_block *b, enum ir_op op, enum ir_type type);
@@ -158,6 +190,12 @@ unsigned ir_exit_add(struct ir_block *b, int64_t off, bool poll);
 /* dst = op(a, b), no flags */
 void ir_op2(struct ir_block *b, enum ir_op op, enum ir_type t, ir_ref dst, ir_ref x, ir_ref y);
 void ir_mov(struct ir_block *b, enum ir_type t, ir_ref dst, ir_ref src);
+
+/* Type an operand of an insn must have, or -1 if any will do (simd, fpu). */
+int ir_dst_type(const struct ir_insn *i, unsigned n);
+int ir_src_type(const struct ir_insn *i, unsigned n);
+/* Flags an insn reads: of its row's fuse, what its op, condition or mask really needs. */
+unsigned ir_insn_fuse(const struct ir_insn *i, const struct ir_block *b);
 
 /* Text form, both ways: one insn per line, e.g. `add.i32 rax, rbx, t3 {OSZAPC}`; ir_print.c documents the grammar. */
 char *ir_print(const struct ir_block *b); /* malloc'd */

@@ -23,6 +23,14 @@ struct jmp_entry {
     struct tb *tb;
 };
 
+/* Where translated code looks for `pc` in vcpu.jmp[]. */
+static inline unsigned vcpu_jmp_index(uint64_t pc)
+{
+    return (pc ^ pc >> VCPU_JMP_BITS) & ((1u << VCPU_JMP_BITS) - 1);
+}
+
+struct exec_state;
+
 struct vcpu {
     /* --- hot: reached as [rsp + disp8]; the x86-64 backend relies on flags being first --- */
     uint64_t flags;   /* image of the arithmetic flags at EFLAGS positions; other bits are garbage */
@@ -47,6 +55,7 @@ struct vcpu {
     struct softtlb_set tlb[SOFTTLB_SETS];
     struct jmp_entry jmp[1 << VCPU_JMP_BITS];
     /* --- cold --- */
+    struct exec_state *exec; /* private to exec.c: code TLB, context ids, counters */
     struct softtlb_l2 *tlb2;
     unsigned index;
     bool halted;               /* HLT or wait-for-SIPI: the run loop sleeps until an event */

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Translated blocks and their cache, shared by all vCPUs.
+ *
+ * Blocks are found by key without a lock (chained hash, insertions publish with release). A
+ * block's key.phys and key.phys2 name bytes of host-backed guest memory by ram_addr_t, so that a
+ * page shown at several physical addresses, or moved, is translated once.
+ *
+ * Code bits: every RAM page with translations has a struct with one bit per 64-byte line. Writers
+ * that do not go through a first-level TLB entry call tb_invalidate_ram() after their write.
+ *
+ * Space: host code lives in one buffer of two views (writable, executable), cut into regions that
+ * are filled in turn; metadata of a region's blocks (struct tb, side tables, edges) comes from
+ * arenas that live and die with the region. When the buffer is full the oldest region is emptied
+ * in an exclusive section (no vCPU in translated code), edges into it are cut, its memory reused.
+ * An invalidated block keeps its memory until its region goes: its entry leads to a lookup.
+ */
+#ifndef TRANSLATOR_TB_H
+#define TRANSLATOR_TB_H
+
+#include "translator/frontend.h"
+#include "util/base.h"
+
+struct error;
+
+/* Where a page-leaving edge goes in one context. Immutable once published. */
+struct tb_slot {
+    uint64_t ctx;     /* vcpu.ctx ... */
+    uint64_t page;    /* and vcpu.pc_page of the source block for which it is right */
+    const void *code; /* the target's entry */
+    struct tb *to;
+};
+extern const struct tb_slot tb_slot_none; /* matches nothing: ctx 0 is never used */
+
+/* One direct exit of a block; read by translated code, kept out of the code buffer. */
+struct tb_edge {
+    struct tb *to;              /* linked target of an edge inside the page, else NULL (atomic) */
+    const struct tb_slot *slot; /* page-leaving edges: load once, compare both, jump (atomic) */
+    int64_t off;                /* target PC - vcpu.pc_page */
+};
+
+struct tb {
+    struct tb_key key;
+    const void *code;   /* host entry (executable view); the interpreter's blocks have none */
+    uint32_t code_size; /* host bytes from code on */
+    uint16_t guest_bytes, guest_insns;
+    uint8_t n_exits, mmu_idx, pc_bits;
+    uint8_t region;
+    bool invalid; /* atomic; never entered from the run loop again */
+    /* Block of a page-straddling instruction (key.phys2 != 0): its entry compares these with
+       vcpu.ctx and vcpu.pc_page and leaves to a lookup unless equal. Set by the run loop. */
+    const struct tb_slot *guard;
+    void *backend; /* private data of the backend (side table ...), from tb_data_alloc() */
+    struct tb *hash_next;
+    struct tb *page_next[2];
+    struct tb_edge edge[]; /* n_exits */
+};
+
+static inline bool tb_edge_in_page(const struct tb_edge *e)
+{
+    return e->off >= 0 && e->off < SOFTTLB_PAGE;
+}
+
+/* A piece of the code buffer: the same bytes at two addresses. */
+struct code_span {
+    uint8_t *rw;
+    const uint8_t *rx;
+    size_t room;
+};
+
+#define TB_DEFAULT_CODE_SIZE MIB(32)
+int tb_cache_init(size_t code_size, struct error **err);
+void tb_cache_fini(void);
+
+/* Executable address -> writable address of the same byte (backends patch jumps with it). */
+uint8_t *tb_code_rw(const void *rx);
+bool tb_code_contains(const void *rx);
+/* The block whose code holds a host address, or NULL. Lock-free. */
+struct tb *tb_find_host(const void *rx);
+
+/* Lock-free lookup of a valid block. General registers only (leaf stubs call it). */
+struct tb *tb_find(const struct tb_key *key);
+
+/*
+ * Make the block for a key from its IR and publish it. NULL: not now, the page has been written
+ * meanwhile (*again) or the cache has been emptied to make room: look up and translate again.
+ * `gen1`, `gen2`: what tb_page_open() gave for the pages before the code was read.
+ * `extra` is the number of guest bytes in the second page.
+ */
+struct tb *tb_make(struct vcpu *cpu, const struct tb_key *key, const struct ir_block *b,
+                   uint32_t gen1, uint32_t gen2, unsigned extra);
+/* Get ready to read a page as code: from its return no write to it goes unnoticed. */
+uint32_t tb_page_open(struct vcpu *cpu, ram_addr_t page);
+bool tb_page_has_code(ram_addr_t page);
+
+/* Memory for the block being compiled (from compile() only), aligned to 8. Never NULL. */
+void *tb_data_alloc(struct tb *tb, size_t size);
+
+/* RAM was written: drop blocks that overlap. Any thread. */
+void tb_invalidate_ram(ram_addr_t addr, uint64_t len);
+/* Does the range hit bytes of this block? */
+bool tb_overlaps(const struct tb *tb, ram_addr_t addr, uint64_t len);
+/* Drop everything (exclusive section inside). */
+void tb_flush_all(struct vcpu *cpu);
+
+/* Link edge `slot` of `from`, just taken with vcpu.ctx and the linear page `page`, to `to`. */
+void tb_link(struct tb *from, unsigned slot, struct tb *to, uint64_t ctx, uint64_t page);
+
+/* Totals for `info jit`. */
+struct tb_stats {
+    uint64_t blocks, guest_insns, guest_bytes, host_bytes, data_bytes, ir_insns;
+    uint64_t invalidated, evicted_regions, flushes, live_blocks;
+    uint64_t edges_linked, slots_linked;
+    size_t code_size, code_used;
+};
+void tb_get_stats(struct tb_stats *s);
+
+#endif

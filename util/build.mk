@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-obj-y += util/error.o util/log.o
+obj-y += util/error.o util/log.o util/trace.o

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+obj-y += hw/core/lock.o hw/core/notifier.o hw/core/irq.o hw/core/msi.o hw/core/epoch.o
+obj-y += hw/core/ram.o hw/core/dirty.o hw/core/flatview.o hw/core/memory.o hw/core/access.o

@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: MIT
+# SPDX-License-Identifier: MIT
 obj-y += chardev/chardev.o chardev/options.o chardev/fd.o chardev/terminal.o
 obj-y += chardev/mux.o chardev/ringbuf.o

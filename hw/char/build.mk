@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+obj-y += hw/char/serial.o hw/char/serial_isa.o

@@ -35,7 +35,12 @@ enum simd_op {
 #include "translator/simd_ops.def"
 #undef V
 #undef VG
-    SIMD_COUNT
+    SIMD_COUNT,
+    /* other names of one encoding's register or memory form */
+    SIMD_MOVHLPS = SIMD_MOVLPS,
+    SIMD_MOVLHPS = SIMD_MOVHPS,
+    SIMD_MOVSS_LD = SIMD_MOVSS,
+    SIMD_MOVSD_LD = SIMD_MOVSD,
 };
 
 struct simd_row {

@@ -1,148 +1,52 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * -drive and its short forms: "file=x,if=ide,index=0,..." to a block device in its place.
- * A comma in a file name is doubled.
  */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "block/block.h"
 #include "util/error.h"
+#include "util/optlist.h"
 
 static const struct {
-    const char *name;
     int units; /* per bus; 0: no buses, index is the unit */
     int max;   /* indexes */
 } interfaces[DRIVE_IF_COUNT] = {
-    [DRIVE_IF_NONE] = {"none", 0, 0},      [DRIVE_IF_IDE] = {"ide", 2, 4},
-    [DRIVE_IF_FLOPPY] = {"floppy", 0, 2},  [DRIVE_IF_VIRTIO] = {"virtio", 0, 64},
-    [DRIVE_IF_SCSI] = {"scsi", 7, 7 * 32},
+    [DRIVE_IF_NONE] = {0, 0},    [DRIVE_IF_IDE] = {2, 4},       [DRIVE_IF_FLOPPY] = {0, 2},
+    [DRIVE_IF_VIRTIO] = {0, 64}, [DRIVE_IF_SCSI] = {7, 7 * 32},
 };
 
-static int set_interface(struct drive_options *o, const char *value, struct error **err)
-{
-    const char *names[DRIVE_IF_COUNT + 1] = {NULL};
+/* The host's page cache is always used: none and directsync differ from writeback and writethrough
+ * in nothing the guest sees. */
+static const char *const interface_names[] = {"none", "ide", "floppy", "virtio", "scsi", NULL};
+static const char *const media_names[] = {"disk", "cdrom", NULL};
+enum cache_mode { CACHE_WRITEBACK, CACHE_WRITETHROUGH, CACHE_NONE, CACHE_DIRECTSYNC, CACHE_UNSAFE };
+static const char *const cache_names[] = {"writeback",  "writethrough", "none",
+                                          "directsync", "unsafe",       NULL};
 
-    for (int i = 0; i < DRIVE_IF_COUNT; i++) {
-        if (!strcmp(interfaces[i].name, value)) {
-            o->interface = (enum drive_interface)i;
-            return 0;
-        }
-        names[i] = interfaces[i].name;
-    }
-    const char *like = util_suggest(value, names);
-    error_set(err, "unknown drive interface if=%s%s%s%s", value, like ? " (did you mean '" : "",
-              like ? like : "", like ? "'?)" : "");
-    return -EINVAL;
-}
+struct drive_text {
+    struct drive_options o;
+    int interface, media, cache;
+};
 
-static int set_bool(bool *out, const char *name, const char *value, struct error **err)
-{
-    if (!strcmp(value, "on") || !strcmp(value, "yes")) {
-        *out = true;
-    } else if (!strcmp(value, "off") || !strcmp(value, "no")) {
-        *out = false;
-    } else {
-        error_set(err, "drive option %s takes on or off, not '%s'", name, value);
-        return -EINVAL;
-    }
-    return 0;
-}
-
-static int set_number(int *out, const char *name, const char *value, struct error **err)
-{
-    char *end;
-    long v = strtol(value, &end, 0);
-
-    if (end == value || *end || v < 0 || v > 1023) {
-        error_set(err, "drive option %s takes a number from 0, not '%s'", name, value);
-        return -EINVAL;
-    }
-    *out = (int)v;
-    return 0;
-}
-
-static int set_media(struct drive_options *o, const char *value, struct error **err)
-{
-    if (strcmp(value, "disk") && strcmp(value, "cdrom")) {
-        error_set(err, "drive option media takes disk or cdrom, not '%s'", value);
-        return -EINVAL;
-    }
-    o->cdrom = !strcmp(value, "cdrom");
-    return 0;
-}
-
-/* The host's page cache is always used: none and directsync differ in flushing only. */
-static int set_cache(struct drive_options *o, const char *value, struct error **err)
-{
-    static const struct {
-        const char *name;
-        bool write_through, no_flush;
-    } modes[] = {
-        {"writeback", false, false}, {"writethrough", true, false}, {"none", false, false},
-        {"directsync", true, false}, {"unsafe", false, true},
-    };
-
-    for (unsigned i = 0; i < ARRAY_SIZE(modes); i++) {
-        if (!strcmp(modes[i].name, value)) {
-            o->write_through = modes[i].write_through;
-            o->no_flush = modes[i].no_flush;
-            return 0;
-        }
-    }
-    error_set(err, "unknown cache mode '%s' (writeback, writethrough, none, directsync, unsafe)",
-              value);
-    return -EINVAL;
-}
-
-static int set_option(struct drive_options *o, const char *name, const char *value,
-                      struct error **err)
-{
-    static const char *const names[] = {"file",      "format",   "id",    "serial", "if",
-                                        "bus",       "unit",     "index", "media",  "readonly",
-                                        "read-only", "snapshot", "cache", NULL};
-    const struct {
-        const char *name;
-        const char **field;
-    } strings[] = {
-        {"file", &o->file}, {"format", &o->format}, {"id", &o->id}, {"serial", &o->serial}};
-    const struct {
-        const char *name;
-        int *field;
-    } numbers[] = {{"bus", &o->bus}, {"unit", &o->unit}, {"index", &o->index}};
-
-    for (unsigned i = 0; i < ARRAY_SIZE(strings); i++) {
-        if (!strcmp(name, strings[i].name)) {
-            *strings[i].field = value;
-            return 0;
-        }
-    }
-    for (unsigned i = 0; i < ARRAY_SIZE(numbers); i++) {
-        if (!strcmp(name, numbers[i].name)) {
-            return set_number(numbers[i].field, name, value, err);
-        }
-    }
-    if (!strcmp(name, "if")) {
-        return set_interface(o, value, err);
-    }
-    if (!strcmp(name, "media")) {
-        return set_media(o, value, err);
-    }
-    if (!strcmp(name, "cache")) {
-        return set_cache(o, value, err);
-    }
-    if (!strcmp(name, "readonly") || !strcmp(name, "read-only")) {
-        return set_bool(&o->readonly, name, value, err);
-    }
-    if (!strcmp(name, "snapshot")) {
-        return set_bool(&o->snapshot, name, value, err);
-    }
-    const char *like = util_suggest(name, names);
-    error_set(err, "unknown drive option '%s'%s%s%s", name, like ? " (did you mean '" : "",
-              like ? like : "", like ? "'?)" : "");
-    return -EINVAL;
-}
+static const struct opt_desc drive_descs[] = {
+    {"file", OPT_STR, OPT_FIELD(struct drive_text, o.file), .help = "image file or host device"},
+    {"format", OPT_STR, OPT_FIELD(struct drive_text, o.format), .help = "image format"},
+    {"id", OPT_STR, OPT_FIELD(struct drive_text, o.id), .help = "name for -device drive="},
+    {"serial", OPT_STR, OPT_FIELD(struct drive_text, o.serial), .help = "serial number"},
+    {"if", OPT_ENUM, OPT_FIELD(struct drive_text, interface), .names = interface_names},
+    {"bus", OPT_INT, OPT_FIELD(struct drive_text, o.bus), 0, 255, .help = "bus of the interface"},
+    {"unit", OPT_INT, OPT_FIELD(struct drive_text, o.unit), 0, 255, .help = "place on the bus"},
+    {"index", OPT_INT, OPT_FIELD(struct drive_text, o.index), 0, 255, .help = "instead of both"},
+    {"media", OPT_ENUM, OPT_FIELD(struct drive_text, media), .names = media_names},
+    {"cache", OPT_ENUM, OPT_FIELD(struct drive_text, cache), .names = cache_names},
+    {"readonly", OPT_BOOL, OPT_FIELD(struct drive_text, o.readonly)},
+    {"read-only", OPT_BOOL, OPT_FIELD(struct drive_text, o.readonly)},
+    {"snapshot", OPT_BOOL, OPT_FIELD(struct drive_text, o.snapshot),
+     .help = "forget what is written"},
+    {.type = OPT_END},
+};
 
 /* First free place of the interface from `from` on; -1 if all are taken. */
 static int free_index(const struct drive_options *o, int from)
@@ -161,7 +65,7 @@ static int free_index(const struct drive_options *o, int from)
 /* index, or bus and unit, or the next free place (a CD-ROM prefers the second IDE bus). */
 static int place(struct drive_options *o, struct error **err)
 {
-    const char *name = interfaces[o->interface].name;
+    const char *name = interface_names[o->interface];
     int units = interfaces[o->interface].units;
 
     if (o->interface == DRIVE_IF_NONE) {
@@ -207,51 +111,33 @@ static int create(struct drive_options *o, struct error **err)
         if (o->interface == DRIVE_IF_NONE) {
             snprintf(id, sizeof(id), "none%u", anonymous++);
         } else if (interfaces[o->interface].units) {
-            snprintf(id, sizeof(id), "%s%d-%s%d", interfaces[o->interface].name, o->bus, kind,
+            snprintf(id, sizeof(id), "%s%d-%s%d", interface_names[o->interface], o->bus, kind,
                      o->unit);
         } else {
-            snprintf(id, sizeof(id), "%s%d", interfaces[o->interface].name, o->index);
+            snprintf(id, sizeof(id), "%s%d", interface_names[o->interface], o->index);
         }
         o->id = id;
     }
     return block_device_new(o, err) ? 0 : -EINVAL;
 }
 
-/* Cuts the next "name=value" off *text; ",," stands for a comma. */
-static char *next_part(const char **text)
-{
-    GString *part = g_string_new(NULL);
-    const char *p = *text;
-
-    for (; *p && (*p != ',' || p[1] == ','); p++) {
-        p += *p == ',';
-        g_string_append_c(part, *p);
-    }
-    *text = *p ? p + 1 : p;
-    return g_string_free(part, FALSE);
-}
-
 int block_parse_drive(const char *text, const struct drive_options *defaults, struct error **err)
 {
-    GPtrArray *parts = g_ptr_array_new_with_free_func(g_free);
-    struct drive_options o = *defaults;
-    int ret = 0;
+    struct drive_text t = {.o = *defaults,
+                           .interface = (int)defaults->interface,
+                           .media = defaults->cdrom,
+                           .cache = CACHE_WRITEBACK};
+    struct opt_list list;
 
-    while (*text && ret == 0) {
-        char *part = next_part(&text);
-        char *value = strchr(part, '=');
-        g_ptr_array_add(parts, part);
-        if (value) {
-            *value++ = 0;
-            ret = set_option(&o, part, value, err);
-        } else {
-            error_set(err, "drive option '%s' needs a value", part);
-            ret = -EINVAL;
-        }
-    }
+    opt_list_parse(&list, text, "file");
+    int ret = opt_apply(&list, drive_descs, &t, "-drive", err);
+    t.o.interface = (enum drive_interface)t.interface;
+    t.o.cdrom = t.media == 1;
+    t.o.no_flush = t.cache == CACHE_UNSAFE;
+    t.o.write_through = t.cache == CACHE_WRITETHROUGH || t.cache == CACHE_DIRECTSYNC;
     if (ret == 0) {
-        ret = create(&o, err);
+        ret = create(&t.o, err);
     }
-    g_ptr_array_free(parts, TRUE);
+    opt_list_free(&list);
     return ret;
 }

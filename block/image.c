@@ -6,6 +6,7 @@
 
 #include "block/block.h"
 #include "util/error.h"
+#include "util/optlist.h"
 
 extern const struct block_format *const __start_doppel_block_formats[];
 extern const struct block_format *const __stop_doppel_block_formats[];
@@ -30,9 +31,7 @@ static const struct block_format *format_find(const char *name, struct error **e
             names[n++] = (*p)->name;
         }
     }
-    const char *like = util_suggest(name, names);
-    error_set(err, "unknown image format '%s'%s%s%s", name, like ? " (did you mean '" : "",
-              like ? like : "", like ? "'?)" : "");
+    error_set(err, "unknown image format '%s'%s", name, util_did_you_mean(name, names));
     return NULL;
 }
 

@@ -7,6 +7,7 @@
 #include "hw/core/device.h"
 #include "hw/core/lock.h"
 #include "util/error.h"
+#include "util/optlist.h"
 
 extern const struct chardev_class *const __start_doppel_chardevs[];
 extern const struct chardev_class *const __stop_doppel_chardevs[];
@@ -31,9 +32,7 @@ static const struct chardev_class *class_find(const char *name, struct error **e
             names[n++] = (*p)->name;
         }
     }
-    const char *like = util_suggest(name, names);
-    error_set(err, "unknown character device backend '%s'%s%s%s", name,
-              like ? " (did you mean '" : "", like ? like : "", like ? "'?)" : "");
+    error_set(err, "unknown character device backend '%s'%s", name, util_did_you_mean(name, names));
     return NULL;
 }
 

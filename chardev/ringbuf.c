@@ -2,6 +2,8 @@
 /* Ring buffer: keeps the last `size` bytes of output in memory for the monitor to read. */
 #include "chardev/ringbuf.h"
 
+#include <errno.h>
+
 #include "util/error.h"
 
 struct chardev_ringbuf {
@@ -20,7 +22,11 @@ static int ringbuf_open(struct chardev *chr, const struct chardev_opts *opts, st
 {
     struct chardev_ringbuf *r = ringbuf_of(chr);
 
-    r->size = opts->size;
+    if (!is_pow2(opts->size) || opts->size > MIB(64)) {
+        error_set(err, "chardev ringbuf: size is a power of two up to 64M");
+        return -EINVAL;
+    }
+    r->size = (uint32_t)opts->size;
     r->data = g_malloc(r->size);
     chr->is_open = true;
     return 0;

@@ -42,12 +42,13 @@ struct chardev_handlers {
 /* Options of one chardev: "backend,name=value,..." split up. Values are strings. */
 struct chardev_opts {
     const char *id; /* NULL: none */
+    const char *backend;
     const char *path;
     bool mux;
     bool monitor; /* "mon:...": the mux is to carry a monitor too */
     bool append;
     bool signal;          /* stdio: Ctrl-C interrupts doppel instead of the guest */
-    uint32_t size;        /* ringbuf: bytes, a power of two */
+    uint64_t size;        /* ringbuf: bytes, a power of two */
     struct chardev *base; /* mux: what it shares */
 };
 

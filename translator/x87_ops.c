@@ -4,18 +4,9 @@
  */
 #include "translator/x87_ops.h"
 
-enum x87_index {
-#define X87M(name, ...) X87_##name,
-#define X87R(name, ...) X87_##name,
-#include "translator/x87_ops.def"
-#undef X87M
-#undef X87R
-    X87_COUNT
-};
-
-static const struct x87_row x87_rows[X87_COUNT] = {
-#define X87M(name, op, ext, bytes, flags) [X87_##name] = {#name, op, (ext) << 3, bytes, flags},
-#define X87R(name, op, modrm, count, flags) [X87_##name] = {#name, op, modrm, 0, flags},
+const struct x87_row x87_rows[X87_COUNT] = {
+#define X87M(name, op, ext, bytes, flags) [X87_##name] = {#name, op, (ext) << 3, 0, bytes, flags},
+#define X87R(name, op, modrm, count, flags) [X87_##name] = {#name, op, modrm, count, 0, flags},
 #include "translator/x87_ops.def"
 #undef X87M
 #undef X87R
@@ -40,20 +31,11 @@ static const uint8_t x87_reg_index[8][64] = {
 };
 _Static_assert(X87_COUNT < 256, "the index is a byte");
 
-const struct x87_row *x87_find(uint8_t opcode, uint8_t modrm)
+int x87_find(uint8_t opcode, uint8_t modrm)
 {
-    unsigned i;
-
     if ((opcode & 0xf8) != 0xd8)
-        return NULL;
+        return -1;
     if (modrm < 0xc0)
-        i = x87_mem_index[opcode & 7][modrm >> 3 & 7];
-    else
-        i = x87_reg_index[opcode & 7][modrm - 0xc0];
-    return i ? &x87_rows[i - 1] : NULL;
-}
-
-const struct x87_row *x87_row_at(unsigned i)
-{
-    return i < X87_COUNT ? &x87_rows[i] : NULL;
+        return x87_mem_index[opcode & 7][modrm >> 3 & 7] - 1;
+    return x87_reg_index[opcode & 7][modrm - 0xc0] - 1;
 }

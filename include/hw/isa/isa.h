@@ -30,7 +30,8 @@ struct isa_dma_ops {
 
 struct isa_bus {
     struct bus bus;
-    struct irq *irqs[ISA_IRQ_COUNT]; /* inputs of whoever collects them; NULL: none */
+    struct irq lines[ISA_IRQ_COUNT]; /* what devices drive ... */
+    struct irq *irqs[ISA_IRQ_COUNT]; /* ... and where it goes: NULL until connected */
     struct mem_region *memory;       /* where ISA memory is mapped */
     struct mem_region *io;           /* and ports */
     const struct isa_dma_ops *dma;
@@ -55,8 +56,8 @@ void isa_bus_set_dma(struct isa_bus *bus, const struct isa_dma_ops *ops, void *o
 struct isa_bus *isa_device_bus(const struct isa_device *dev);
 
 /*
- * The line `n` for a device to drive. Unconnected lines and n out of range give
- * NULL, which irq_set() ignores. The two devices of a shared line (legal on
+ * The line `n` for a device to drive; may be asked for before the line is
+ * connected. n out of range gives NULL, which irq_set() ignores. The two devices of a shared line (legal on
  * level-triggered lines only) use irq_or themselves.
  */
 struct irq *isa_irq(struct isa_device *dev, unsigned n);

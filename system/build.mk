@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+obj-y += system/mainloop.o system/runstate.o system/vcpu_gate.o

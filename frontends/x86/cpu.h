@@ -25,7 +25,8 @@ enum { X86_GREG_SEG_BASE = 16, /* + enum x86_sreg: ES..GS linear base */
  * The bases of ES..GS live in greg[] only (x86_seg_base()): SWAPGS and WRGSBASE are inline.
  */
 enum x86_global { X86_G_EFLAGS = VCPU_GREGS, X86_G_SHADOW /* intr_shadow, I8 */, X86_G_EVENTS /* vcpu.events, I32 */,
-                  X86_G_POLL /* vcpu.poll, I32 */, X86_G_KERNEL_GS, X86_G_PC /* vcpu.pc */, X86_G_PC_PAGE, X86_G_COUNT };
+                  X86_G_POLL /* vcpu.poll, I32 */, X86_G_KERNEL_GS, X86_G_PC /* vcpu.pc */, X86_G_PC_PAGE,
+                  X86_G_SEL /* + ES..GS: selector, I16 */, X86_G_COUNT = X86_G_SEL + 6 };
 
 enum { EFL_CF = 1, EFL_PF = 4, EFL_AF = 0x10, EFL_ZF = 0x40, EFL_SF = 0x80, EFL_TF = 0x100, EFL_IF = 0x200,
        EFL_DF = 0x400, EFL_OF = 0x800, EFL_IOPL = 0x3000, EFL_NT = 0x4000, EFL_RF = 0x10000, EFL_VM = 0x20000,

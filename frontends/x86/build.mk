@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+obj-y += frontends/x86/decode.o frontends/x86/gen.o

@@ -7,9 +7,10 @@
         status = guest.wait(30)
 
 Patterns are regular expressions searched in the output that follows the last
-match, with terminal escape sequences removed. Every match is timed from the
-start of the program (guest.marks). The program runs in a process group of its
-own, which is killed when the block is left for whatever reason.
+match, with terminal escape sequences and carriage returns removed. Every match
+is timed from the start of the program (guest.marks). The program runs in a
+process group of its own, which is killed when the block is left for whatever
+reason.
 """
 
 import ctypes
@@ -26,7 +27,7 @@ import tty
 # What a healthy guest never prints.
 TROUBLE = r'Kernel panic|Oops:|BUG: (?!soft lockup)|Call Trace:|unhandled fault|segfault at|traps: '
 
-ESCAPES = re.compile(rb'\x1b(?:\[[0-?]*[ -/]*[@-~]|[()][0-9A-B]|[78=>cDEHM])|[\x00\x0e\x0f]')
+ESCAPES = re.compile(rb'\x1b(?:\[[0-?]*[ -/]*[@-~]|[()][0-9A-B]|[78=>cDEHM])|[\x00\r\x0e\x0f]')
 KEEP = 1 << 20          # output kept for matching; a pattern must not span more
 PR_SET_PDEATHSIG = 1
 

@@ -5,7 +5,7 @@
 #include "translator/x87_ops.h"
 
 const struct x87_row x87_rows[X87_COUNT] = {
-#define X87M(name, op, ext, bytes, flags) [X87_##name] = {#name, op, (ext) << 3, 0, bytes, flags},
+#define X87M(name, op, ext, bytes, flags)   [X87_##name] = {#name, op, (ext) << 3, 0, bytes, flags},
 #define X87R(name, op, modrm, count, flags) [X87_##name] = {#name, op, modrm, count, 0, flags},
 #include "translator/x87_ops.def"
 #undef X87M
@@ -24,7 +24,7 @@ static const uint8_t x87_mem_index[8][8] = {
 static const uint8_t x87_reg_index[8][64] = {
 #define X87M(...)
 #define X87R(name, op, modrm, count, ...)                                                          \
-    [op][(modrm)-0xc0 ...(modrm)-0xc0 + (count)-1] = X87_##name + 1,
+    [op][(modrm)-0xc0 ...(modrm) - 0xc0 + (count)-1] = X87_##name + 1,
 #include "translator/x87_ops.def"
 #undef X87M
 #undef X87R

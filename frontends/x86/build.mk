@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: MIT
 obj-y += frontends/x86/decode.o frontends/x86/gen.o
+obj-y += frontends/x86/gen_sse.o frontends/x86/gen_x87.o frontends/x86/leaf_fpu.o
+cflags-frontends/x86/leaf_fpu.o = -mgeneral-regs-only -fno-sanitize=all

@@ -26,7 +26,8 @@ enum { X86_GREG_SEG_BASE = 16, /* + enum x86_sreg: ES..GS linear base */
  */
 enum x86_global { X86_G_EFLAGS = VCPU_GREGS, X86_G_SHADOW /* intr_shadow, I8 */, X86_G_EVENTS /* vcpu.events, I32 */,
                   X86_G_POLL /* vcpu.poll, I32 */, X86_G_KERNEL_GS, X86_G_PC /* vcpu.pc */, X86_G_PC_PAGE,
-                  X86_G_SEL /* + ES..GS: selector, I16 */, X86_G_COUNT = X86_G_SEL + 6 };
+                  X86_G_SEL /* + ES..GS: selector, I16 */, X86_G_FPU_IP = X86_G_SEL + 6, X86_G_FPU_IP_OFF,
+                  X86_G_FPU_DP, X86_G_FPU_OP, X86_G_XCR0, X86_G_COUNT };
 
 enum { EFL_CF = 1, EFL_PF = 4, EFL_AF = 0x10, EFL_ZF = 0x40, EFL_SF = 0x80, EFL_TF = 0x100, EFL_IF = 0x200,
        EFL_DF = 0x400, EFL_OF = 0x800, EFL_IOPL = 0x3000, EFL_NT = 0x4000, EFL_RF = 0x10000, EFL_VM = 0x20000,
@@ -63,6 +64,7 @@ struct x86_cpu {
     bool intr_shadow; /* after STI or MOV SS/POP SS: interrupts (and for SS debug traps) wait one instruction */
     bool nmi_blocked, smm, nmi_in_smm;
     uint64_t mode; /* the tb_key mode bits, recomputed by x86_update_mode() */
+    bool fpu_exact; /* an unmasked x87 exception is possible */
 
     uint64_t cr0, cr2, cr3, cr4, efer, xcr0;
     uint64_t dr[8];
@@ -94,9 +96,10 @@ struct x86_cpu {
     uint64_t debugctl, spec_ctrl, xss;
     uint32_t smbase;
 
-    /* x87 last instruction, see gen_x87.c */
-    uint64_t fpu_ip, fpu_dp;
-    uint16_t fpu_op, fpu_cs, fpu_ds;
+    /* x87, see fpu.h and gen_x87.c */
+    uint64_t fpu_ip, fpu_dp; /* last instruction (FIP is the sum of fpu_ip and fpu_ip_off), last faulting operand */
+    int32_t fpu_ip_off;
+    uint16_t fpu_op;
 
     const struct x86_model *model; /* CPUID */
     const struct vcpu_apic_ops *apic;

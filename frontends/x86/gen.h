@@ -34,6 +34,8 @@ struct gen {
     enum ir_type type; /* operand size */
     int64_t off, next; /* this and the following instruction's PC, from pc_page */
     bool ended;
+    bool x87_pending, x87_based; /* FIP not stored yet / its base stored in this block (gen_x87.c) */
+    int64_t x87_off;             /* the pending FIP, from pc_page */
 };
 
 /* --- values --- */
@@ -132,6 +134,12 @@ void gen_exit_loop_next(struct gen *g);   /* to the run loop, pc = next */
 void gen_exit_loop(struct gen *g);
 /* Restart this instruction (REP interrupted) if value (I64) is 0. */
 void gen_restart_ifz(struct gen *g, ir_ref value);
+
+/* --- x87 (gen_x87.c) --- */
+/* Store the pending FIP: before the `insn` op of an instruction unless gen_x87_keeps_pending(), and before leaving the block. */
+void gen_x87_flush(struct gen *g);
+bool gen_x87_keeps_pending(const struct gen *g);
+void gen_x87_wait(struct gen *g); /* of a waiting instruction: raise pending x87 errors */
 
 /* --- one generator per row --- */
 #define I(opcode, NAME, func, op1, op2, op3, arg, flags, feature) void gen_##func(struct gen *g) __attribute__((weak));

@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: MIT
-obj-y += util/error.o util/log.o util/trace.o
+obj-y += util/error.o util/log.o util/trace.o util/datafile.o
 obj-y += util/optlist.o

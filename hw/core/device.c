@@ -306,6 +306,14 @@ static int pick_bus(struct device *dev, struct bus **bus, struct error **err)
     return 0;
 }
 
+static void take_down(struct device *dev, struct bus *bus)
+{
+    if (bus && bus->ops->unplugging)
+        bus->ops->unplugging(bus, dev);
+    if (dev->cls->unrealize)
+        dev->cls->unrealize(dev);
+}
+
 /* Plug, realize, announce; undone in reverse on failure. */
 static int bring_up(struct device *dev, struct bus *bus, struct error **err)
 {
@@ -326,8 +334,7 @@ static int bring_up(struct device *dev, struct bus *bus, struct error **err)
     return 0;
 
 unrealize:
-    if (dev->cls->unrealize)
-        dev->cls->unrealize(dev);
+    take_down(dev, bus);
 unplug:
     if (bus && bus->ops->unplug)
         bus->ops->unplug(bus, dev);
@@ -376,8 +383,7 @@ void device_unrealize(struct device *dev)
         TAILQ_REMOVE(&dev->bus->devices, dev, bus_link);
     TAILQ_REMOVE(&devices, dev, link);
     TAILQ_INSERT_TAIL(&newborn, dev, link);
-    if (dev->cls->unrealize)
-        dev->cls->unrealize(dev);
+    take_down(dev, dev->bus);
     if (dev->bus && dev->bus->ops->unplug)
         dev->bus->ops->unplug(dev->bus, dev);
     dev->bus = NULL;

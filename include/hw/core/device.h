@@ -159,7 +159,9 @@ struct bus_ops {
     int (*plugged)(struct bus *bus, struct device *dev, struct error **err);
     /* Before class->reset. */
     void (*reset)(struct bus *bus, struct device *dev, enum reset_kind kind);
-    /* After class->unrealize: undo. */
+    /* Before class->unrealize: take it off the air (mappings, lines). */
+    void (*unplugging)(struct bus *bus, struct device *dev);
+    /* After class->unrealize, or a failed realize: undo plug. */
     void (*unplug)(struct bus *bus, struct device *dev);
     /* Address for listings and for the device's path, e.g. "1f.2"; into buf. */
     void (*address)(const struct bus *bus, const struct device *dev, char *buf, size_t size);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of machines. */
+#include "hw/machine/machine.h"
+
+#include "util/error.h"
+#include "util/optlist.h"
+
+extern const struct machine_class *const __start_doppel_machines[];
+extern const struct machine_class *const __stop_doppel_machines[];
+
+#define FOR_EACH_MACHINE(p)                                                                        \
+    for (const struct machine_class *const *p = __start_doppel_machines;                           \
+         p < __stop_doppel_machines; p++)
+
+static bool matches(const struct machine_class *cls, const char *name)
+{
+    if (!name) {
+        return cls->is_default;
+    }
+    return !strcmp(cls->name, name) || (cls->alias && !strcmp(cls->alias, name));
+}
+
+const struct machine_class *machine_find(const char *name, struct error **err)
+{
+    const char *names[32] = {NULL};
+    unsigned n = 0;
+
+    FOR_EACH_MACHINE (p) {
+        if (matches(*p, name)) {
+            return *p;
+        }
+        if (n < ARRAY_SIZE(names) - 1) {
+            names[n++] = (*p)->alias ? (*p)->alias : (*p)->name;
+        }
+    }
+    error_set(err, "unknown machine '%s'%s; -machine help lists them", name,
+              util_did_you_mean(name, names));
+    return NULL;
+}
+
+void machine_help(GString *out)
+{
+    FOR_EACH_MACHINE (p) {
+        const struct machine_class *m = *p;
+        if (m->alias) {
+            g_string_append_printf(out, "%-20s %s (alias of %s)\n", m->alias, m->help, m->name);
+        }
+        g_string_append_printf(out, "%-20s %s%s\n", m->name, m->help,
+                               m->is_default ? " (default)" : "");
+    }
+}

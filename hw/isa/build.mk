@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-obj-y += hw/isa/isa.o
+obj-y += hw/isa/isa.o hw/isa/piix3.o

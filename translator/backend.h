@@ -5,11 +5,12 @@
  *
  * Life of a block: compile() writes its code into the span and its side table into
  * tb_data_alloc()ed memory. All its edges start unlinked (tb_edge.to NULL, slot &tb_slot_none):
- * taking one sets vcpu.pc to the target, vcpu.tb to the block and vcpu.exit_slot to the edge and
- * returns EXEC_EDGE from run(), or first tries the jump table. link() makes an edge inside the
- * page (tb_edge_in_page) jump straight to the target's entry; edges that leave the page read
- * tb_edge.slot, which the portable side publishes: nothing to do in link() then, unless the
- * backend wants to. unlink() undoes link(). invalidate() makes the entry (however reached) lead to
+ * taking one sets vcpu.pc to the target, vcpu.tb to the block and vcpu.exit_slot to the edge, leaves
+ * vcpu.pc_page at the block's page and returns EXEC_EDGE from run(). link() makes an edge inside
+ * the page (tb_edge_in_page) jump straight to the target's entry; edges that leave the page read
+ * tb_edge.slot, which the portable side publishes before link(): compare, on a miss look into the
+ * jump table, then EXEC_EDGE. link() with `to` NULL: the edge goes by the jump table from now on
+ * (and on a miss returns EXEC_LOOKUP). unlink() undoes link(). invalidate() makes the entry (however reached) lead to
  * a lookup of that same PC; it may run while other threads execute the block, so it must be one
  * aligned atomic store. compile, link, unlink and invalidate are called with the cache lock held.
  *

@@ -1,3 +1,11 @@
 # SPDX-License-Identifier: MIT
 obj-y += translator/ir.o translator/ir_print.o translator/ir_verify.o
 obj-y += translator/simd_ops.o translator/x87_ops.o
+obj-y += translator/softtlb.o translator/softtlb_leaf.o
+obj-y += translator/tb.o translator/codebuf.o translator/exec.o translator/exec_leaf.o
+ifeq ($(HOST_ARCH),x86_64)
+# Called from generated code with the guest's FP and SIMD state in the host's registers.
+leaf-cflags := -mgeneral-regs-only $(if $(MODE),-fno-sanitize=all)
+cflags-translator/softtlb_leaf.o = $(leaf-cflags)
+cflags-translator/exec_leaf.o = $(leaf-cflags)
+endif

@@ -11,8 +11,8 @@
  * the struct before filling it.
  */
 struct tb_key {
-    gpa_t phys;     /* physical address of the first byte */
-    gpa_t phys2;    /* page address of the second page of a page-straddling instruction, else 0 */
+    gpa_t phys;     /* first byte, as ram_addr_t (low 12 bits: offset in the page) */
+    gpa_t phys2;    /* second page of a page-straddling instruction (ram_addr_t | 1), else 0 */
     uint64_t mode;  /* every mode bit that changes decoding or semantics (frontend defines) */
     uint64_t cs_base; /* non-flat code segment only (else 0): base, */
     uint64_t pc;      /* linear PC, */
@@ -30,7 +30,8 @@ struct frontend_ops {
     /* Mode part of the key from the current state (mode, cs_base, cs_limit, variant, pc if non-flat); cheap. */
     void (*get_mode)(struct vcpu *cpu, struct tb_key *key);
     /* Page-table walk. On failure: raises the guest's exception and does not return, or with
-       probe_only returns -1. Sets A (and D for writes) in the guest's tables as hardware does. */
+       probe_only returns -1. For TLB_FETCH mmu_idx is 0 and the class is that of the current CPL.
+       Without paging `global` is true. Sets A (and D for writes) in the guest's tables as hardware does. */
     int (*walk)(struct vcpu *cpu, gva_t addr, enum tlb_access a, unsigned mmu_idx, unsigned memflags, bool probe_only, struct tlb_walk *out);
     /* Translate from key at host bytes `code` (to the end of the page, `avail` bytes) and `code2`
        (second page, NULL unless needed). Returns 0; or 1 if the first instruction continues in the

@@ -63,11 +63,44 @@ void *softtlb_probe(struct vcpu *cpu, gva_t addr, unsigned size, enum tlb_access
 /* First-level miss: refill and return the host address, or NULL when the access must go by softtlb_load/store. */
 void *softtlb_refill(struct vcpu *cpu, gva_t addr, unsigned size, enum tlb_access a, unsigned mmu_idx, unsigned memflags);
 
+/*
+ * The part of softtlb_refill() for generated code with FP state live (general registers only):
+ * second-level hit on plain RAM, else NULL. Never raises.
+ */
+void *softtlb_refill_leaf(struct vcpu *cpu, gva_t addr, unsigned size, enum tlb_access a, unsigned mmu_idx);
+/*
+ * An atomic access: the host address for the host's own locked instruction. NULL: the access
+ * cannot be done so (it crosses a page or cache line, MMIO, code page) and the vCPU is in an
+ * exclusive section, so do it with plain softtlb_load() and softtlb_store(). (The first time it
+ * does not return: the guest instruction is undone and run again alone in such a section.)
+ */
+void *softtlb_atomic(struct vcpu *cpu, gva_t addr, unsigned size, unsigned mmu_idx, unsigned memflags);
+
+/*
+ * Address spaces (x86: PCID; always 0 without). Entries of other spaces survive a switch.
+ * exec.h's vcpu_set_space() does this for data and code together.
+ */
+#define SOFTTLB_SPACES 4096
+void softtlb_set_space(struct vcpu *cpu, unsigned space, bool flush);
+void softtlb_flush_space(struct vcpu *cpu, unsigned space); /* its non-global entries */
+
 /* Flushes, on the vCPU's own thread. Keep the code TLB and jump table in step (exec.h). */
 void softtlb_flush_all(struct vcpu *cpu);            /* global pages too */
 void softtlb_flush_nonglobal(struct vcpu *cpu);
 void softtlb_flush_page(struct vcpu *cpu, gva_t addr);
-void softtlb_init(struct vcpu *cpu);
+int softtlb_init(struct vcpu *cpu);
 void softtlb_fini(struct vcpu *cpu);
+
+/* Once per process, after ram_init(); hears of dirty bits being cleared. */
+int softtlb_global_init(void);
+void softtlb_global_fini(void);
+/* Send writes to these RAM pages the slow way from now on (until nobody tracks them: dirty bits). */
+void softtlb_remove_write(ram_addr_t addr, uint64_t len);
+/* Has this thread, since it last asked, removed an entry of another vCPU (which may still be
+   using it until it is outside translated code: exec_grace())? */
+bool softtlb_removed_remote(void);
+
+struct softtlb_stats { uint64_t refills, walks, mmio, slow_stores, flushes; };
+void softtlb_get_stats(struct vcpu *cpu, struct softtlb_stats *s);
 
 #endif

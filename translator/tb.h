@@ -14,6 +14,7 @@
  * arenas that live and die with the region. When the buffer is full the oldest region is emptied
  * in an exclusive section (no vCPU in translated code), edges into it are cut, its memory reused.
  * An invalidated block keeps its memory until its region goes: its entry leads to a lookup.
+ * Pointers to blocks are good while the vCPU is inside (exec_enter), or under the cache lock.
  */
 #ifndef TRANSLATOR_TB_H
 #define TRANSLATOR_TB_H
@@ -23,7 +24,7 @@
 
 struct error;
 
-/* Where a page-leaving edge goes in one context. Immutable once published. */
+/* Where a page-leaving edge goes in one context. Immutable while published. */
 struct tb_slot {
     uint64_t ctx;     /* vcpu.ctx ... */
     uint64_t page;    /* and vcpu.pc_page of the source block for which it is right */
@@ -34,9 +35,13 @@ extern const struct tb_slot tb_slot_none; /* matches nothing: ctx 0 is never use
 
 /* One direct exit of a block; read by translated code, kept out of the code buffer. */
 struct tb_edge {
-    struct tb *to;              /* linked target of an edge inside the page, else NULL (atomic) */
+    struct tb *to;              /* target it is linked to, or NULL (atomic) */
     const struct tb_slot *slot; /* page-leaving edges: load once, compare both, jump (atomic) */
     int64_t off;                /* target PC - vcpu.pc_page */
+    struct tb_edge *next_in;    /* of the target's incoming edges */
+    uint8_t index;              /* in from->edge[] */
+    uint8_t relinks;
+    bool by_table;              /* never linked: goes by the jump table */
 };
 
 struct tb {
@@ -47,12 +52,10 @@ struct tb {
     uint8_t n_exits, mmu_idx, pc_bits;
     uint8_t region;
     bool invalid; /* atomic; never entered from the run loop again */
-    /* Block of a page-straddling instruction (key.phys2 != 0): its entry compares these with
-       vcpu.ctx and vcpu.pc_page and leaves to a lookup unless equal. Set by the run loop. */
-    const struct tb_slot *guard;
     void *backend; /* private data of the backend (side table ...), from tb_data_alloc() */
     struct tb *hash_next;
     struct tb *page_next[2];
+    struct tb_edge *in; /* edges linked here */
     struct tb_edge edge[]; /* n_exits */
 };
 
@@ -68,7 +71,15 @@ struct code_span {
     size_t room;
 };
 
+/*
+ * A page-straddling instruction is a block of its own (key.phys2). It is right only where both
+ * linear pages map so, which a jump-table entry or slot of its context vouches for; edges inside a
+ * page never link to it (link() with NULL: let the edge go by the jump table).
+ */
+
 #define TB_DEFAULT_CODE_SIZE MIB(32)
+/* Where a backend may put its stubs, before any block. */
+struct code_span tb_code_stubs(void);
 int tb_cache_init(size_t code_size, struct error **err);
 void tb_cache_fini(void);
 
@@ -82,18 +93,19 @@ struct tb *tb_find_host(const void *rx);
 struct tb *tb_find(const struct tb_key *key);
 
 /*
- * Make the block for a key from its IR and publish it. NULL: not now, the page has been written
- * meanwhile (*again) or the cache has been emptied to make room: look up and translate again.
- * `gen1`, `gen2`: what tb_page_open() gave for the pages before the code was read.
- * `extra` is the number of guest bytes in the second page.
+ * Make the block for a key from its IR and publish it. NULL: not now, since a page of it has been
+ * written meanwhile, or room had to be made: look up and translate again. `gen1` and `gen2` are
+ * what tb_page_open() gave for its pages before the code was read. From outside (exec_enter). A
+ * key whose phys lies beyond RAM makes a block nobody will find again (code not in RAM).
  */
 struct tb *tb_make(struct vcpu *cpu, const struct tb_key *key, const struct ir_block *b,
-                   uint32_t gen1, uint32_t gen2, unsigned extra);
+                   uint32_t gen1, uint32_t gen2);
 /* Get ready to read a page as code: from its return no write to it goes unnoticed. */
 uint32_t tb_page_open(struct vcpu *cpu, ram_addr_t page);
-bool tb_page_has_code(ram_addr_t page);
+bool tb_page_has_code(ram_addr_t addr);
 
-/* Memory for the block being compiled (from compile() only), aligned to 8. Never NULL. */
+/* Zeroed memory for the block being compiled (from compile() only), aligned to 8. NULL: return
+   -ENOSPC. */
 void *tb_data_alloc(struct tb *tb, size_t size);
 
 /* RAM was written: drop blocks that overlap. Any thread. */
@@ -105,6 +117,8 @@ void tb_flush_all(struct vcpu *cpu);
 
 /* Link edge `slot` of `from`, just taken with vcpu.ctx and the linear page `page`, to `to`. */
 void tb_link(struct tb *from, unsigned slot, struct tb *to, uint64_t ctx, uint64_t page);
+/* Rises when memory of blocks is reused: struct tb pointers from before may be stale. */
+unsigned tb_evict_count(void);
 
 /* Totals for `info jit`. */
 struct tb_stats {

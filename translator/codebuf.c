@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory of the block cache: one memfd mapped twice (writable, and executable) for host code, cut
+ * into regions; beside each region an arena for its blocks' metadata and a list of its blocks.
+ * Address space is reserved in full, memory used as it fills.
+ */
+#include "translator/codebuf.h"
+
+#include "util/error.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define STUB_SIZE      KIB(64)
+#define BYTES_PER_TB   32 /* at least: bounds the lists */
+#define DATA_PER_CODE  3
+#define DATA_MIN       MIB(4)
+#define SPARE_FRACTION 16
+
+static struct {
+    uint8_t *rw, *rx;
+    size_t size;
+    struct code_region region[CODE_REGIONS];
+    unsigned current;
+} buf;
+
+static void *reserve(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static int map_code(size_t size, struct error **err)
+{
+    int fd = memfd_create("doppel-code", MFD_CLOEXEC), ret = 0;
+
+    if (fd < 0 || ftruncate(fd, size) < 0) {
+        ret = error_set_errno(err, errno, "cannot make a code buffer of %zu bytes", size);
+        goto out;
+    }
+    buf.rw = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    buf.rx = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    if (buf.rw == MAP_FAILED || buf.rx == MAP_FAILED)
+        ret = error_set_errno(err, errno, "cannot map the code buffer");
+    else
+        buf.size = size;
+out:
+    if (fd >= 0)
+        close(fd);
+    return ret;
+}
+
+static int init_region(struct code_region *r, unsigned i, size_t size)
+{
+    r->size = size;
+    r->rx = buf.size ? buf.rx + STUB_SIZE + i * size : NULL;
+    r->data_size = MAX(size * DATA_PER_CODE, DATA_MIN);
+    r->max_tbs = MAX(size / BYTES_PER_TB, r->data_size / sizeof(struct tb));
+    r->data = reserve(r->data_size);
+    r->tbs = reserve(r->max_tbs * sizeof(*r->tbs));
+    return r->data && r->tbs ? 0 : -ENOMEM;
+}
+
+int codebuf_init(size_t code_size, struct error **err)
+{
+    size_t size = ALIGN_DOWN(code_size / CODE_REGIONS, (size_t)4096);
+    int ret;
+
+    if (size) {
+        ret = map_code(size * CODE_REGIONS + STUB_SIZE, err);
+        if (ret)
+            return ret;
+    }
+    for (unsigned i = 0; i < CODE_REGIONS; i++) {
+        ret = init_region(&buf.region[i], i, size);
+        if (ret)
+            return error_set_errno(err, -ret, "cannot reserve memory for translated blocks");
+    }
+    return 0;
+}
+
+void codebuf_fini(void)
+{
+    for (unsigned i = 0; i < CODE_REGIONS; i++) {
+        struct code_region *r = &buf.region[i];
+
+        if (r->data)
+            munmap(r->data, r->data_size);
+        if (r->tbs)
+            munmap(r->tbs, r->max_tbs * sizeof(*r->tbs));
+    }
+    if (buf.size) {
+        munmap(buf.rw, buf.size);
+        munmap(buf.rx, buf.size);
+    }
+    memset(&buf, 0, sizeof(buf));
+}
+
+struct code_region *codebuf_region(unsigned i)
+{
+    return &buf.region[i];
+}
+
+unsigned codebuf_current(void)
+{
+    return buf.current;
+}
+
+struct code_span codebuf_stubs(void)
+{
+    return (struct code_span){.rw = buf.rw, .rx = buf.rx, .room = buf.size ? STUB_SIZE : 0};
+}
+
+struct code_span codebuf_span(void)
+{
+    struct code_region *r = &buf.region[buf.current];
+
+    if (!r->rx)
+        return (struct code_span){0};
+    return (struct code_span){
+        .rw = buf.rw + (r->rx - buf.rx) + r->used, .rx = r->rx + r->used, .room = r->size - r->used};
+}
+
+void *codebuf_data(unsigned region, size_t size, bool spare)
+{
+    struct code_region *r = &buf.region[region];
+    size_t limit = spare ? r->data_size : r->data_size - r->data_size / SPARE_FRACTION;
+    void *p;
+
+    size = ALIGN_UP(size, (size_t)8);
+    if (r->data_used > limit || size > limit - r->data_used)
+        return NULL;
+    p = r->data + r->data_used;
+    r->data_used += size;
+    return p;
+}
+
+void codebuf_data_reset(size_t used)
+{
+    struct code_region *r = &buf.region[buf.current];
+
+    memset(r->data + used, 0, r->data_used - used);
+    r->data_used = used;
+}
+
+bool codebuf_add(struct tb *tb, size_t code)
+{
+    struct code_region *r = &buf.region[buf.current];
+
+    if (r->n_tbs == r->max_tbs)
+        return false;
+    r->tbs[r->n_tbs] = tb;
+    __atomic_store_n(&r->n_tbs, r->n_tbs + 1, __ATOMIC_RELEASE);
+    r->used += ALIGN_UP(code, (size_t)16);
+    if (r->used > r->size)
+        r->used = r->size;
+    return true;
+}
+
+void codebuf_advance(void)
+{
+    buf.current = (buf.current + 1) % CODE_REGIONS;
+}
+
+void codebuf_empty(unsigned region)
+{
+    struct code_region *r = &buf.region[region];
+
+    __atomic_store_n(&r->n_tbs, 0, __ATOMIC_RELEASE);
+    madvise(r->data, r->data_size, MADV_DONTNEED);
+    r->data_used = 0;
+    r->used = 0;
+}
+
+static struct tb *find_in_region(const struct code_region *r, const uint8_t *rx)
+{
+    unsigned lo = 0, hi = __atomic_load_n(&r->n_tbs, __ATOMIC_ACQUIRE);
+
+    while (hi - lo > 1) {
+        unsigned mid = lo + (hi - lo) / 2;
+
+        if ((const uint8_t *)r->tbs[mid]->code <= rx)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    if (hi == lo || rx - (const uint8_t *)r->tbs[lo]->code > (ptrdiff_t)r->tbs[lo]->code_size)
+        return NULL;
+    return r->tbs[lo];
+}
+
+struct tb *codebuf_find(const void *rx)
+{
+    size_t off = (const uint8_t *)rx - buf.rx, size = buf.region[0].size;
+
+    if (!tb_code_contains(rx) || off < STUB_SIZE || (off - STUB_SIZE) / size >= CODE_REGIONS)
+        return NULL;
+    return find_in_region(&buf.region[(off - STUB_SIZE) / size], rx);
+}
+
+bool tb_code_contains(const void *rx)
+{
+    return (uintptr_t)rx - (uintptr_t)buf.rx < buf.size;
+}
+
+uint8_t *tb_code_rw(const void *rx)
+{
+    assert(tb_code_contains(rx));
+    return buf.rw + ((const uint8_t *)rx - buf.rx);
+}

@@ -1,0 +1,858 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The run loop: poll, find or make the block for the current state, enter it, follow its exit;
+ * context ids and the code TLB (exec_state.h); exclusive sections and grace periods.
+ *
+ * "Inside" means: seq is odd, the vCPU is in translated code or holds pointers to blocks. It goes
+ * outside to poll, to translate, and when it leaves the loop. An exclusive section begins when
+ * all others are outside, and nobody gets inside while it lasts.
+ */
+#include "translator/exec.h"
+
+#include "hw/core/memory.h"
+#include "system/cpu.h"
+#include "translator/backend.h"
+#include "translator/exec_state.h"
+#include "util/error.h"
+#include "util/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define PAGE_MASK (~(uint64_t)(SOFTTLB_PAGE - 1))
+#define MAX_VCPUS 255
+
+enum { UNWIND_EXCEPTION = 1, UNWIND_RETRY };
+
+const struct frontend_ops *frontend;
+static struct vcpu *vcpus[MAX_VCPUS];
+static unsigned n_vcpus;
+static __thread struct vcpu *current;
+
+static pthread_mutex_t excl_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t excl_cond = PTHREAD_COND_INITIALIZER;
+static bool excl_active; /* written with the lock, read without */
+
+static uint64_t next_gen = 1;
+
+unsigned exec_vcpu_count(void)
+{
+    return __atomic_load_n(&n_vcpus, __ATOMIC_ACQUIRE);
+}
+
+struct vcpu *exec_vcpu(unsigned index)
+{
+    return index < MAX_VCPUS ? __atomic_load_n(&vcpus[index], __ATOMIC_ACQUIRE) : NULL;
+}
+
+void exec_set_current(struct vcpu *cpu)
+{
+    current = cpu;
+}
+
+struct vcpu *exec_current(void)
+{
+    return current;
+}
+
+/* --- inside and outside ------------------------------------------------------------ */
+
+static bool is_inside(const struct exec_state *x)
+{
+    return __atomic_load_n(&x->seq, __ATOMIC_SEQ_CST) & 1;
+}
+
+static void exec_leave(struct exec_state *x)
+{
+    if (!(x->seq & 1))
+        return;
+    __atomic_store_n(&x->seq, x->seq + 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&excl_active, __ATOMIC_SEQ_CST)) {
+        pthread_mutex_lock(&excl_lock);
+        pthread_cond_broadcast(&excl_cond);
+        pthread_mutex_unlock(&excl_lock);
+    }
+}
+
+static void exec_enter(struct exec_state *x)
+{
+    if (x->seq & 1)
+        return;
+    for (;;) {
+        __atomic_store_n(&x->seq, x->seq + 1, __ATOMIC_SEQ_CST);
+        if (likely(!__atomic_load_n(&excl_active, __ATOMIC_SEQ_CST) || x->exclusive))
+            return;
+        exec_leave(x);
+        pthread_mutex_lock(&excl_lock);
+        while (excl_active)
+            pthread_cond_wait(&excl_cond, &excl_lock);
+        pthread_mutex_unlock(&excl_lock);
+    }
+}
+
+static bool others_inside(struct vcpu *self)
+{
+    for (unsigned n = 0; n < exec_vcpu_count(); n++) {
+        struct vcpu *cpu = exec_vcpu(n);
+
+        if (cpu && cpu != self && is_inside(cpu->exec))
+            return true;
+    }
+    return false;
+}
+
+static void poll_others(struct vcpu *self)
+{
+    for (unsigned n = 0; n < exec_vcpu_count(); n++) {
+        struct vcpu *cpu = exec_vcpu(n);
+
+        if (cpu && cpu != self && is_inside(cpu->exec))
+            vcpu_poll_request(cpu);
+    }
+}
+
+void exec_exclusive_begin(struct vcpu *cpu)
+{
+    assert(!cpu || !is_inside(cpu->exec));
+    pthread_mutex_lock(&excl_lock);
+    while (excl_active)
+        pthread_cond_wait(&excl_cond, &excl_lock);
+    __atomic_store_n(&excl_active, true, __ATOMIC_SEQ_CST);
+    poll_others(cpu);
+    while (others_inside(cpu))
+        pthread_cond_wait(&excl_cond, &excl_lock);
+    pthread_mutex_unlock(&excl_lock);
+    if (cpu)
+        cpu->exec->exclusive = true;
+}
+
+void exec_exclusive_end(struct vcpu *cpu)
+{
+    if (cpu)
+        cpu->exec->exclusive = false;
+    pthread_mutex_lock(&excl_lock);
+    __atomic_store_n(&excl_active, false, __ATOMIC_SEQ_CST);
+    pthread_cond_broadcast(&excl_cond);
+    pthread_mutex_unlock(&excl_lock);
+}
+
+bool exec_is_exclusive(const struct vcpu *cpu)
+{
+    return cpu->exec->exclusive;
+}
+
+static void wait_for(struct vcpu *cpu)
+{
+    uint64_t seq = __atomic_load_n(&cpu->exec->seq, __ATOMIC_SEQ_CST);
+    struct timespec pause = {.tv_nsec = 20000};
+
+    if (!(seq & 1))
+        return;
+    vcpu_poll_request(cpu);
+    while (__atomic_load_n(&cpu->exec->seq, __ATOMIC_SEQ_CST) == seq)
+        nanosleep(&pause, NULL);
+}
+
+void exec_grace(struct vcpu *self)
+{
+    assert(!self || !is_inside(self->exec));
+    for (unsigned n = 0; n < exec_vcpu_count(); n++) {
+        struct vcpu *cpu = exec_vcpu(n);
+
+        if (cpu && cpu != self)
+            wait_for(cpu);
+    }
+}
+
+/* --- context ids ---------------------------------------------------------------------- */
+
+static uint64_t new_gen(void)
+{
+    return __atomic_fetch_add(&next_gen, 1, __ATOMIC_RELAXED);
+}
+
+static uint64_t space_gen(struct exec_state *x)
+{
+    if (x->space_gens[x->space] < x->min_gen)
+        x->space_gens[x->space] = new_gen();
+    return x->space_gens[x->space];
+}
+
+static void set_ctx(struct vcpu *cpu)
+{
+    struct exec_state *x = cpu->exec;
+    uint64_t gen = x->modes[x->mode].nonglobal ? space_gen(x) : x->global_gen;
+
+    vcpu_set_ctx(cpu, (uint64_t)x->mode << 48 | gen);
+}
+
+/* Void all generations; `modes` too: forget which modes ran non-global code. */
+static void renew_all(struct exec_state *x, bool modes)
+{
+    x->min_gen = x->global_gen = new_gen();
+    memset(x->bloom, 0, sizeof(x->bloom));
+    for (unsigned i = 0; modes && i < ARRAY_SIZE(x->modes); i++)
+        x->modes[i].nonglobal = false;
+}
+
+static bool same_mode(const struct exec_mode *m, const struct tb_key *k)
+{
+    return m->used && m->mode == k->mode && m->variant == k->variant && m->cs_base == k->cs_base &&
+           m->cs_limit == k->cs_limit;
+}
+
+static unsigned mode_number(struct exec_state *x, const struct tb_key *k)
+{
+    unsigned mask = ARRAY_SIZE(x->modes) - 1;
+    unsigned i = ((k->mode ^ k->cs_base << 9 ^ k->cs_limit ^ (uint64_t)k->variant << 50) *
+                  0x9e3779b97f4a7c15u) >> 56 & mask;
+
+    for (; x->modes[i].used; i = (i + 1) & mask)
+        if (same_mode(&x->modes[i], k))
+            return i;
+    if (x->n_modes > mask / 4 * 3) {
+        memset(x->modes, 0, sizeof(x->modes));
+        x->n_modes = 0;
+        renew_all(x, false);
+    }
+    x->n_modes++;
+    x->modes[i] = (struct exec_mode){.mode = k->mode, .cs_base = k->cs_base, .cs_limit = k->cs_limit,
+                                     .variant = k->variant, .used = true};
+    x->stats.contexts++;
+    return i;
+}
+
+void vcpu_context_changed(struct vcpu *cpu)
+{
+    struct exec_state *x = cpu->exec;
+
+    if (!x)
+        return;
+    memset(&x->key, 0, sizeof(x->key));
+    frontend->get_mode(cpu, &x->key);
+    x->key.phys = x->key.phys2 = x->key.pc = 0;
+    x->non_flat = x->key.cs_base || x->key.cs_limit;
+    x->mode = mode_number(x, &x->key);
+    set_ctx(cpu);
+}
+
+void vcpu_flush_code(struct vcpu *cpu, bool global_too)
+{
+    struct exec_state *x = cpu->exec;
+
+    if (global_too)
+        renew_all(x, true);
+    else
+        x->space_gens[x->space] = new_gen();
+    set_ctx(cpu);
+}
+
+void vcpu_set_space(struct vcpu *cpu, unsigned space, bool flush)
+{
+    struct exec_state *x = cpu->exec;
+
+    softtlb_set_space(cpu, space, flush);
+    x->space = space % SOFTTLB_SPACES;
+    if (flush)
+        x->space_gens[x->space] = new_gen();
+    set_ctx(cpu);
+}
+
+void vcpu_flush_space(struct vcpu *cpu, unsigned space)
+{
+    struct exec_state *x = cpu->exec;
+
+    softtlb_flush_space(cpu, space);
+    x->space_gens[space % SOFTTLB_SPACES] = 0;
+    set_ctx(cpu);
+}
+
+void vcpu_flush_everything(struct vcpu *cpu)
+{
+    softtlb_flush_all(cpu);
+    vcpu_flush_code(cpu, true);
+}
+
+void vcpu_flush_page(struct vcpu *cpu, gva_t addr)
+{
+    softtlb_flush_page(cpu, addr);
+    vcpu_flush_code_page(cpu, addr);
+}
+
+/* --- code TLB --------------------------------------------------------------------------- */
+
+static const uint8_t page_sizes[] = {12, 21, 22, 30};
+
+static unsigned bloom_bit(gva_t addr, unsigned bits)
+{
+    return ((addr >> bits) + bits) * 0x9e3779b97f4a7c15u >> 52;
+}
+
+static void bloom_add(struct exec_state *x, gva_t addr, uint64_t span)
+{
+    unsigned bits = span <= KIB(4) ? 12 : span <= MIB(2) ? 21 : span <= MIB(4) ? 22 : 30;
+    unsigned h = bloom_bit(addr, bits);
+
+    x->bloom[h / 64 % BLOOM_WORDS] |= BIT(h % 64);
+}
+
+void vcpu_flush_code_page(struct vcpu *cpu, gva_t addr)
+{
+    struct exec_state *x = cpu->exec;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(page_sizes); i++) {
+        unsigned h = bloom_bit(addr, page_sizes[i]);
+
+        if (x->bloom[h / 64 % BLOOM_WORDS] >> h % 64 & 1) {
+            renew_all(x, false);
+            set_ctx(cpu);
+            return;
+        }
+    }
+}
+
+/* What code is at a linear page. */
+struct code_place {
+    const uint8_t *host; /* NULL: not in RAM or ROM */
+    ram_addr_t ram;
+    gpa_t gpa;
+};
+
+/* Walk for fetching; raises. Enters RAM into the code TLB. */
+static struct code_place walk_code(struct vcpu *cpu, gva_t page)
+{
+    struct exec_state *x = cpu->exec;
+    struct code_place place = {.ram = RAM_ADDR_NONE};
+    struct tlb_walk w = {0};
+    struct mem_section sec;
+
+    x->stats.code_walks++;
+    frontend->walk(cpu, page, TLB_FETCH, 0, 0, false, &w);
+    place.gpa = w.gpa & PAGE_MASK;
+    mem_lookup(frontend->as(cpu), place.gpa, &sec);
+    if (!(sec.flags & MEM_SEC_READ_HOST) || sec.len < SOFTTLB_PAGE)
+        return place;
+    place.host = sec.host;
+    place.ram = sec.ram;
+    if (!w.global && !x->modes[x->mode].nonglobal) {
+        x->modes[x->mode].nonglobal = true;
+        set_ctx(cpu);
+    }
+    bloom_add(x, page, w.span);
+    *ctlb_slot(x, page) = (struct ctlb_entry){.page = page, .ctx = cpu->ctx, .ram = sec.ram};
+    return place;
+}
+
+/* --- translating -------------------------------------------------------------------------- */
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void log_block(const struct ir_block *b, const char *what, uint64_t pc)
+{
+    char *text = ir_print(b);
+
+    log_printf("%s 0x%llx\n%s\n", what, (unsigned long long)pc, text);
+    free(text);
+}
+
+static void check_block(const struct ir_block *b)
+{
+    struct error *err = NULL;
+    char *text;
+
+    if (!ir_verify(b, &err))
+        return;
+    text = ir_print(b);
+    error_report("bad IR: %s\n%s", error_msg(err), text);
+    abort();
+}
+
+static struct tb *finish_block(struct vcpu *cpu, const struct tb_key *key, uint32_t gen1,
+                               uint32_t gen2)
+{
+    struct ir_block *b = &cpu->exec->ir;
+
+    if (CONFIG_DEBUG)
+        check_block(b);
+    if (log_enabled(LOG_OP))
+        log_block(b, "IR of", cpu->pc);
+    if (backend->wants_opt) {
+        opt_flags(b);
+        if (log_enabled(LOG_OP_OPT))
+            log_block(b, "optimised IR of", cpu->pc);
+    }
+    return tb_make(cpu, key, b, gen1, gen2);
+}
+
+static int translate(struct vcpu *cpu, const struct tb_key *key, const uint8_t *code,
+                     unsigned avail, const uint8_t *code2)
+{
+    struct ir_block *b = &cpu->exec->ir;
+
+    ir_block_reset(b);
+    b->globals = frontend->globals;
+    b->n_globals = frontend->n_globals;
+    b->helpers = frontend->helpers;
+    b->n_helpers = frontend->n_helpers;
+    return frontend->translate(cpu, key, code, avail, code2, b);
+}
+
+/* Code of devices, holes and pages of pieces: one instruction at a time, from a copy, each time. */
+static struct tb *translate_uncached(struct vcpu *cpu, struct tb_key *key, gpa_t gpa)
+{
+    uint8_t code[MAX_INSN + 1], code2[MAX_INSN + 1];
+    unsigned avail = MIN((unsigned)MAX_INSN, SOFTTLB_PAGE - (unsigned)(gpa & ~PAGE_MASK));
+
+    cpu->exec->stats.uncached++;
+    addr_space_read(frontend->as(cpu), gpa, code, avail);
+    key->phys = BIT(63) | gpa;
+    key->variant |= TBV_ONE_INSN;
+    if (translate(cpu, key, code, avail, NULL)) {
+        struct tlb_walk w = {0};
+
+        frontend->walk(cpu, (cpu->pc & PAGE_MASK) + SOFTTLB_PAGE, TLB_FETCH, 0, 0, false, &w);
+        addr_space_read(frontend->as(cpu), w.gpa & PAGE_MASK, code2, MAX_INSN);
+        key->phys2 = 1;
+        translate(cpu, key, code, avail, code2);
+    }
+    return finish_block(cpu, key, 0, 0);
+}
+
+/* The second page of a straddling instruction is not in RAM: copies of both ends. */
+static struct tb *translate_cached(struct vcpu *cpu, struct tb_key *key, const struct code_place *p)
+{
+    unsigned off = cpu->pc & ~PAGE_MASK;
+    uint32_t gen1, gen2 = 0;
+    struct code_place p2;
+
+    key->phys = p->ram | off;
+    gen1 = tb_page_open(cpu, p->ram);
+    if (!translate(cpu, key, p->host + off, SOFTTLB_PAGE - off, NULL))
+        return finish_block(cpu, key, gen1, 0);
+    p2 = walk_code(cpu, (cpu->pc & PAGE_MASK) + SOFTTLB_PAGE);
+    if (!p2.host)
+        return translate_uncached(cpu, key, p->gpa | off);
+    key->phys2 = p2.ram | 1;
+    gen2 = tb_page_open(cpu, p2.ram);
+    translate(cpu, key, p->host + off, SOFTTLB_PAGE - off, p2.host);
+    return finish_block(cpu, key, gen1, gen2);
+}
+
+/* Outside. NULL: try again from the start. */
+static struct tb *make_block(struct vcpu *cpu)
+{
+    struct exec_state *x = cpu->exec;
+    uint64_t start = now_ns();
+    struct code_place p = walk_code(cpu, cpu->pc & PAGE_MASK);
+    struct tb_key key = x->key; /* after the walk, which may change the context id only */
+    struct tb *tb;
+
+    key.pc = x->non_flat ? cpu->pc : 0;
+    if (x->one_insn)
+        key.variant |= TBV_ONE_INSN;
+    tb = p.host ? translate_cached(cpu, &key, &p) : translate_uncached(cpu, &key, p.gpa | (cpu->pc & ~PAGE_MASK));
+    x->stats.translated++;
+    x->stats.translate_ns += now_ns() - start;
+    return tb;
+}
+
+/* --- the loop ---------------------------------------------------------------------------------- */
+
+/* Outside. False: leave the run loop. */
+static bool take_events(struct vcpu *cpu)
+{
+    uint32_t ev;
+
+    vcpu_poll_clear(cpu);
+    cpu->exec->stats.polls++;
+    ev = atomic_load(&cpu->events);
+    if (ev & VCPU_EV_FLUSH) {
+        atomic_fetch_and(&cpu->events, ~(uint32_t)VCPU_EV_FLUSH);
+        vcpu_flush_everything(cpu);
+    }
+    if (ev & (VCPU_EV_STOP | VCPU_EV_TIMER))
+        return false;
+    return frontend->poll(cpu);
+}
+
+/* A block for one instruction alone: by key, or made. */
+static struct tb *find_one_insn(struct vcpu *cpu)
+{
+    struct exec_state *x = cpu->exec;
+    struct tb_key saved = x->key;
+    struct tb *tb;
+
+    x->key.variant |= TBV_ONE_INSN;
+    tb = exec_find_cached(cpu, cpu->pc);
+    x->key = saved;
+    return tb;
+}
+
+/* Inside on return if not NULL. */
+static struct tb *find_block(struct vcpu *cpu)
+{
+    struct exec_state *x = cpu->exec;
+    struct jmp_entry *j = &cpu->jmp[vcpu_jmp_index(cpu->pc)];
+    struct tb *tb;
+
+    if (x->one_insn)
+        tb = find_one_insn(cpu);
+    else if (j->pc == cpu->pc && j->ctx == cpu->ctx && !__atomic_load_n(&j->tb->invalid, __ATOMIC_ACQUIRE))
+        tb = j->tb;
+    else
+        tb = exec_find_cached(cpu, cpu->pc);
+    return tb;
+}
+
+static bool find_or_make(struct vcpu *cpu, struct tb **tb)
+{
+    struct exec_state *x = cpu->exec;
+    struct code_place p;
+
+    exec_enter(x);
+    *tb = find_block(cpu);
+    if (*tb)
+        return true;
+    p = walk_code(cpu, cpu->pc & PAGE_MASK);
+    *tb = p.host ? find_block(cpu) : NULL;
+    if (*tb)
+        return true;
+    exec_leave(x);
+    *tb = make_block(cpu);
+    exec_enter(x);
+    /* It may be gone again, or room was made. What is not in RAM nobody else knows. */
+    if (*tb && (*tb)->key.phys >> 63)
+        return true;
+    *tb = find_block(cpu);
+    return *tb;
+}
+
+static void note_unlinked(struct vcpu *cpu)
+{
+    struct exec_state *x = cpu->exec;
+
+    x->unlinked = cpu->tb;
+    x->unlinked_slot = cpu->exit_slot;
+    x->unlinked_page = cpu->pc_page;
+    x->unlinked_evict = tb_evict_count();
+}
+
+static void link_edge(struct vcpu *cpu, struct tb *tb)
+{
+    struct exec_state *x = cpu->exec;
+    struct tb *from = (struct tb *)x->unlinked;
+
+    x->unlinked = NULL;
+    if (from && x->unlinked_evict == tb_evict_count() && !log_enabled(LOG_NOCHAIN) &&
+        !((from->key.variant | tb->key.variant) & TBV_NOCHAIN) && !(tb->key.phys >> 63))
+        tb_link(from, x->unlinked_slot, tb, cpu->ctx, x->unlinked_page);
+}
+
+static void log_entry(struct vcpu *cpu, const struct tb *tb)
+{
+    log_printf("cpu %u: 0x%llx mode 0x%llx\n", cpu->index, (unsigned long long)cpu->pc,
+               (unsigned long long)tb->key.mode);
+}
+
+static bool leaves_loop(struct vcpu *cpu, enum exec_exit why)
+{
+    switch (why) {
+    case EXEC_EDGE:
+        note_unlinked(cpu);
+        return false;
+    case EXEC_POLL:
+        return true;
+    case EXEC_LOOP:
+        return cpu->halted || atomic_load(&cpu->events);
+    default:
+        return false;
+    }
+}
+
+/* Enter a block; true: poll before the next. */
+static bool run_block(struct vcpu *cpu, struct tb *tb)
+{
+    struct exec_state *x = cpu->exec;
+    enum exec_exit why;
+
+    link_edge(cpu, tb);
+    if (!x->one_insn && !(tb->key.variant & TBV_ONE_INSN))
+        exec_fill_jmp(cpu, cpu->pc, tb);
+    if (log_enabled(LOG_EXEC))
+        log_entry(cpu, tb);
+    x->one_insn = false;
+    x->stats.entries++;
+    cpu->pc_page = cpu->pc & PAGE_MASK;
+    cpu->tb = tb;
+    why = backend->run(cpu, tb);
+    return leaves_loop(cpu, why);
+}
+
+/* Start or end of the exclusive section around one instruction. */
+static void begin_exclusive_insn(struct vcpu *cpu)
+{
+    struct exec_state *x = cpu->exec;
+
+    if (!x->exclusive_insn)
+        return;
+    exec_leave(x);
+    exec_exclusive_begin(cpu);
+}
+
+static void end_exclusive_insn(struct vcpu *cpu)
+{
+    struct exec_state *x = cpu->exec;
+
+    x->exclusive_insn = false;
+    if (!x->exclusive)
+        return;
+    exec_leave(x);
+    exec_exclusive_end(cpu);
+}
+
+/* After a long jump out of a block or a helper. */
+static void land(struct vcpu *cpu, int why)
+{
+    struct exec_state *x = cpu->exec;
+
+    cpu->host_ra = 0;
+    cpu->cur_insn = NULL;
+    x->unlinked = NULL;
+    x->stats.unwinds++;
+    if (x->exclusive)
+        end_exclusive_insn(cpu);
+    exec_leave(x);
+    if (why == UNWIND_EXCEPTION) {
+        x->one_insn = x->exclusive_insn = false;
+        frontend->deliver(cpu);
+    }
+}
+
+static void loop(struct vcpu *cpu, bool poll)
+{
+    struct exec_state *x = cpu->exec;
+    struct tb *tb;
+
+    for (;;) {
+        if (poll || __atomic_load_n(&cpu->poll, __ATOMIC_RELAXED) || cpu->halted) {
+            exec_leave(x);
+            if (!take_events(cpu))
+                return;
+        }
+        begin_exclusive_insn(cpu);
+        poll = find_or_make(cpu, &tb) && run_block(cpu, tb);
+        if (x->exclusive)
+            end_exclusive_insn(cpu);
+    }
+}
+
+void exec_run(struct vcpu *cpu)
+{
+    volatile bool first = true;
+    int why = sigsetjmp(cpu->unwind, 0);
+
+    if (why)
+        land(cpu, why);
+    else
+        cpu->exec->unlinked = NULL;
+    if (first && !why)
+        vcpu_context_changed(cpu);
+    loop(cpu, first);
+    first = false;
+    exec_leave(cpu->exec);
+}
+
+/* --- raising -------------------------------------------------------------------------------------- */
+
+void vcpu_sync_state(struct vcpu *cpu)
+{
+    backend->unwind(cpu);
+}
+
+void vcpu_unwind_exit(struct vcpu *cpu)
+{
+    backend->unwind(cpu);
+    siglongjmp(cpu->unwind, UNWIND_EXCEPTION);
+}
+
+void exec_host_fault(struct vcpu *cpu, int signo, int code)
+{
+    backend->unwind(cpu);
+    frontend->host_fault(cpu, signo, code);
+    siglongjmp(cpu->unwind, UNWIND_EXCEPTION);
+}
+
+void exec_retry_insn(struct vcpu *cpu)
+{
+    backend->unwind(cpu);
+    cpu->exec->one_insn = true;
+    cpu->exec->stats.one_insn++;
+    siglongjmp(cpu->unwind, UNWIND_RETRY);
+}
+
+void exec_retry_exclusive(struct vcpu *cpu)
+{
+    cpu->exec->exclusive_insn = true;
+    exec_retry_insn(cpu);
+}
+
+/* --- life ------------------------------------------------------------------------------------------- */
+
+/* The memory map has changed. The vCPU that did it must see it at once. */
+static void on_view_changed(struct mem_listener *l, struct addr_space *as)
+{
+    for (unsigned n = 0; n < exec_vcpu_count(); n++) {
+        struct vcpu *cpu = exec_vcpu(n);
+
+        if (cpu == current && cpu)
+            vcpu_flush_everything(cpu);
+        else if (cpu)
+            vcpu_raise_event(cpu, VCPU_EV_FLUSH);
+    }
+}
+
+static struct mem_listener map_listener = {.view_changed = on_view_changed};
+
+int exec_start(const struct frontend_ops *fe, const struct backend_ops *be, size_t code_size,
+               struct error **err)
+{
+    struct code_span stubs;
+    int ret;
+
+    frontend = fe;
+    backend = be;
+    ret = tb_cache_init(code_size, err);
+    if (ret)
+        return ret;
+    ret = softtlb_global_init();
+    if (ret)
+        return error_set_errno(err, -ret, "cannot set up the soft TLB");
+    stubs = tb_code_stubs();
+    ret = be->init ? be->init(&stubs, err) : 0;
+    if (ret < 0)
+        return ret;
+    mem_listener_add(&map_listener);
+    return 0;
+}
+
+void exec_stop(void)
+{
+    mem_listener_remove(&map_listener);
+    if (backend->fini)
+        backend->fini();
+    softtlb_global_fini();
+    tb_cache_fini();
+}
+
+int exec_vcpu_init(struct vcpu *cpu)
+{
+    struct exec_state *x = calloc(1, sizeof(*x));
+    unsigned index = n_vcpus;
+    int ret;
+
+    if (!x || index == MAX_VCPUS) {
+        free(x);
+        return -ENOMEM;
+    }
+    x->global_gen = x->min_gen = new_gen();
+    ir_block_init(&x->ir);
+    for (unsigned i = 0; i < ARRAY_SIZE(cpu->jmp); i++)
+        cpu->jmp[i] = (struct jmp_entry){.ctx = UINT64_MAX};
+    cpu->exec = x;
+    cpu->index = index;
+    ret = softtlb_init(cpu);
+    if (!ret && backend->vcpu_init)
+        ret = backend->vcpu_init(cpu);
+    if (ret)
+        return ret;
+    vcpu_set_ctx(cpu, x->global_gen);
+    vcpu_poll_clear(cpu);
+    __atomic_store_n(&vcpus[index], cpu, __ATOMIC_RELEASE);
+    __atomic_store_n(&n_vcpus, index + 1, __ATOMIC_RELEASE);
+    return 0;
+}
+
+void exec_vcpu_fini(struct vcpu *cpu)
+{
+    struct exec_state *x = cpu->exec;
+
+    __atomic_store_n(&vcpus[cpu->index], NULL, __ATOMIC_RELEASE);
+    while (n_vcpus && !vcpus[n_vcpus - 1])
+        __atomic_store_n(&n_vcpus, n_vcpus - 1, __ATOMIC_RELEASE);
+    if (backend->vcpu_fini)
+        backend->vcpu_fini(cpu);
+    softtlb_fini(cpu);
+    ir_block_fini(&x->ir);
+    free(x);
+    cpu->exec = NULL;
+}
+
+/* --- statistics ------------------------------------------------------------------------------------------ */
+
+static void add_exec_stats(struct exec_stats *sum, struct softtlb_stats *tlb)
+{
+    for (unsigned n = 0; n < exec_vcpu_count(); n++) {
+        struct vcpu *cpu = exec_vcpu(n);
+        struct softtlb_stats s;
+
+        if (!cpu)
+            continue;
+        for (unsigned i = 0; i < sizeof(*sum) / 8; i++)
+            ((uint64_t *)sum)[i] += ((uint64_t *)&cpu->exec->stats)[i];
+        softtlb_get_stats(cpu, &s);
+        for (unsigned i = 0; i < sizeof(*tlb) / 8; i++)
+            ((uint64_t *)tlb)[i] += ((uint64_t *)&s)[i];
+    }
+}
+
+void exec_print_stats(void (*print)(void *arg, const char *name, uint64_t value), void *arg)
+{
+    struct exec_stats x = {0};
+    struct softtlb_stats tlb = {0};
+    struct tb_stats t;
+
+    tb_get_stats(&t);
+    add_exec_stats(&x, &tlb);
+#define ROW(name, value) print(arg, name, value);
+    ROW("blocks translated", t.blocks)
+    ROW("blocks live", t.live_blocks)
+    ROW("blocks invalidated", t.invalidated)
+    ROW("guest instructions translated", t.guest_insns)
+    ROW("guest bytes translated", t.guest_bytes)
+    ROW("IR instructions", t.ir_insns)
+    ROW("host bytes", t.host_bytes)
+    ROW("metadata bytes", t.data_bytes)
+    ROW("code buffer size", t.code_size)
+    ROW("code buffer used", t.code_used)
+    ROW("regions evicted", t.evicted_regions)
+    ROW("full flushes", t.flushes)
+    ROW("translation time (ns)", x.translate_ns)
+    ROW("translation ns per guest instruction", t.guest_insns ? x.translate_ns / t.guest_insns : 0)
+    ROW("edges linked", t.edges_linked)
+    ROW("of these leaving the page", t.slots_linked)
+    ROW("run loop entries of blocks", x.entries)
+    ROW("block lookups from translated code", x.lookups)
+    ROW("code page walks", x.code_walks)
+    ROW("contexts", x.contexts)
+    ROW("polls", x.polls)
+    ROW("unwinds", x.unwinds)
+    ROW("single-instruction retries", x.one_insn)
+    ROW("instructions not in RAM", x.uncached)
+    ROW("TLB refills", tlb.refills)
+    ROW("TLB page walks", tlb.walks)
+    ROW("TLB flushes", tlb.flushes)
+    ROW("MMIO accesses", tlb.mmio)
+    ROW("slow stores", tlb.slow_stores)
+#undef ROW
+    if (backend->dump_counters)
+        backend->dump_counters(print, arg);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside of the run loop: its per-vCPU state, shared by exec.c and exec_leaf.c.
+ *
+ * A context id is mode number << 48 | generation. Modes are numbered per vCPU; a mode that has
+ * executed code from a non-global page takes the generation of its address space, others that of
+ * global pages, so that a kernel of global pages keeps its id over address-space switches.
+ */
+#ifndef TRANSLATOR_EXEC_STATE_H
+#define TRANSLATOR_EXEC_STATE_H
+
+#include "translator/tb.h"
+#include "translator/vcpu.h"
+
+#define CTLB_BITS   9
+#define MODE_BITS   8
+#define BLOOM_WORDS 64
+#define MAX_INSN    15 /* longest guest instruction */
+
+/* Code TLB: linear page and context to RAM page. */
+struct ctlb_entry {
+    uint64_t page, ctx; /* ctx 0: empty */
+    ram_addr_t ram;
+};
+
+struct exec_mode {
+    uint64_t mode, cs_base;
+    uint32_t cs_limit, variant;
+    bool used, nonglobal;
+};
+
+struct exec_stats {
+    uint64_t entries, lookups, code_walks, translated, translate_ns, unwinds, polls, one_insn;
+    uint64_t uncached, contexts;
+};
+
+struct exec_state {
+    uint64_t seq; /* odd: inside, i.e. in translated code or holding pointers to blocks (atomic) */
+    struct tb_key key; /* mode part for vcpu.ctx */
+    bool non_flat;     /* the key has the PC */
+    struct ctlb_entry ctlb[1 << CTLB_BITS];
+    /* --- */
+    unsigned mode, space;
+    uint64_t global_gen, min_gen; /* space generations below min_gen are void */
+    struct exec_mode modes[1 << MODE_BITS];
+    unsigned n_modes;
+    uint64_t bloom[BLOOM_WORDS]; /* linear pages whose translation the contexts rely on */
+    uint64_t space_gens[SOFTTLB_SPACES];
+    bool one_insn, exclusive_insn; /* how to run the next block */
+    bool exclusive;
+    const void *unlinked; /* struct tb of the edge to be linked next, with its slot and page */
+    unsigned unlinked_slot, unlinked_evict;
+    uint64_t unlinked_page;
+    struct ir_block ir;
+    struct exec_stats stats;
+};
+
+static inline struct ctlb_entry *ctlb_slot(struct exec_state *x, uint64_t page)
+{
+    return &x->ctlb[(page >> 12 ^ page >> (12 + CTLB_BITS)) & ((1u << CTLB_BITS) - 1)];
+}
+
+/* The block at pc if the code TLB and the cache have it (general registers only). */
+struct tb *exec_find_cached(struct vcpu *cpu, uint64_t pc);
+/* Make the jump table know it. */
+static inline void exec_fill_jmp(struct vcpu *cpu, uint64_t pc, struct tb *tb)
+{
+    struct jmp_entry *j = &cpu->jmp[vcpu_jmp_index(pc)];
+
+    *j = (struct jmp_entry){.pc = pc, .ctx = cpu->ctx, .code = tb->code, .tb = tb};
+}
+
+/* The hash table of blocks. */
+#define TB_HASH_BITS 17
+extern struct tb **tb_hash_table;
+
+static inline unsigned tb_hash(const struct tb_key *k)
+{
+    uint64_t h = k->phys * 0x9e3779b97f4a7c15u;
+
+    h ^= (k->mode ^ k->cs_base << 7 ^ k->pc << 3) * 0xff51afd7ed558ccdu;
+    h ^= (k->phys2 ^ (uint64_t)k->variant << 40 ^ k->cs_limit) * 0xc4ceb9fe1a85ec53u;
+    return (h ^ h >> 29) >> (64 - 29 - TB_HASH_BITS) & ((1u << TB_HASH_BITS) - 1);
+}
+
+#endif

@@ -1,0 +1,647 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The soft TLB's slow side: page walks, second level, MMIO, page crossings, stores that must be
+ * noticed, flushes. See softtlb.h for the contract and softtlb_l2.h for the second level.
+ */
+#include "translator/softtlb_l2.h"
+
+#include "hw/core/memory.h"
+#include "translator/backend.h"
+#include "translator/exec.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#define PAGE_MASK (~(uint64_t)(SOFTTLB_PAGE - 1))
+
+uint8_t *softtlb_tracked;
+static size_t tracked_size;
+static pthread_mutex_t track_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t next_gen = 1;
+
+/* Guest data that several vCPUs may race for is the guest's business. */
+#define guest_race __attribute__((no_sanitize("thread"), no_sanitize("alignment")))
+
+static uint64_t new_gen(void)
+{
+    return __atomic_fetch_add(&next_gen, 1, __ATOMIC_RELAXED);
+}
+
+static unsigned in_page(gva_t addr)
+{
+    return addr & (SOFTTLB_PAGE - 1);
+}
+
+static bool crosses_page(gva_t addr, unsigned size)
+{
+    return in_page(addr) + size > SOFTTLB_PAGE;
+}
+
+/* --- stores that must be noticed ----------------------------------------------- */
+
+static __thread bool removed_remote;
+
+bool softtlb_removed_remote(void)
+{
+    bool was = removed_remote;
+
+    removed_remote = false;
+    return was;
+}
+
+static unsigned remove_from_set(struct softtlb_set *set, uintptr_t host, uint64_t len)
+{
+    unsigned found = 0;
+
+    for (unsigned i = 0; i < SOFTTLB_ENTRIES; i++) {
+        struct softtlb_entry *e = &set->wr[i];
+
+        if (__atomic_load_n(&e->host, __ATOMIC_RELAXED) - host >= len ||
+            __atomic_load_n(&e->tag, __ATOMIC_RELAXED) == softtlb_empty_tag(i))
+            continue;
+        __atomic_store_n(&e->tag, softtlb_empty_tag(i), __ATOMIC_RELAXED);
+        found++;
+    }
+    return found;
+}
+
+static bool track(ram_addr_t first, uint64_t pages)
+{
+    bool new = false;
+
+    pthread_mutex_lock(&track_lock);
+    for (uint64_t p = first >> 12; pages--; p++) {
+        new |= !softtlb_tracked[p];
+        __atomic_store_n(&softtlb_tracked[p], 1, __ATOMIC_RELAXED);
+    }
+    pthread_mutex_unlock(&track_lock);
+    return new;
+}
+
+void softtlb_remove_write(ram_addr_t addr, uint64_t len)
+{
+    ram_addr_t first = addr & PAGE_MASK;
+    struct vcpu *self = exec_current();
+
+    len = ALIGN_UP(addr + len, (uint64_t)SOFTTLB_PAGE) - first;
+    if (!track(first, len >> 12))
+        return;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    for (unsigned n = 0; n < exec_vcpu_count(); n++) {
+        struct vcpu *cpu = exec_vcpu(n);
+        unsigned found = 0;
+
+        for (unsigned s = 0; cpu && s < SOFTTLB_SETS; s++)
+            found += remove_from_set(&cpu->tlb[s], (uintptr_t)ram_ptr(first), len);
+        if (found && cpu != self)
+            removed_remote = true;
+    }
+}
+
+/* After a slow store: if nobody tracks the page any more, the next one may be fast. */
+static void untrack(ram_addr_t page)
+{
+    pthread_mutex_lock(&track_lock);
+    if (!dirty_tracked(page))
+        __atomic_store_n(&softtlb_tracked[page >> 12], 0, __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&track_lock);
+}
+
+/* --- filling ------------------------------------------------------------------------ */
+
+static unsigned large_level(unsigned span_bits)
+{
+    return span_bits <= 21 ? 0 : span_bits <= 22 ? 1 : 2;
+}
+
+static unsigned large_hash(gva_t addr, unsigned span_bits)
+{
+    return ((addr >> span_bits) * 0x9e3779b97f4a7c15u) >> 54;
+}
+
+static void note_large(struct softtlb_l2 *l2, gva_t addr, unsigned span_bits)
+{
+    unsigned bits = span_bits <= 21 ? 21 : span_bits <= 22 ? 22 : 30;
+    unsigned h = large_hash(addr, bits);
+
+    if (span_bits > 12)
+        l2->large[large_level(bits)][h / 64] |= BIT(h % 64);
+}
+
+static unsigned span_log2(uint64_t span)
+{
+    return span <= SOFTTLB_PAGE ? 12 : 63 - __builtin_clzll(span);
+}
+
+static void l2_fill(struct vcpu *cpu, struct l2_entry *e, gva_t addr, unsigned mmu_idx,
+                    const struct tlb_walk *w)
+{
+    struct softtlb_l2 *l2 = cpu->tlb2;
+    struct mem_section sec;
+    bool global = w->global && mmu_idx != TLB_USER;
+
+    mem_lookup(frontend->as(cpu), w->gpa & PAGE_MASK, &sec);
+    *e = (struct l2_entry){
+        .tag = (addr & PAGE_MASK) | mmu_idx,
+        .gen = global ? l2->global_gen : l2->space_gen,
+        .gpa = w->gpa & PAGE_MASK,
+        .perms = (w->read ? L2_READ : 0) | (w->write ? L2_WRITE : 0),
+        .span_bits = span_log2(w->span),
+    };
+    if (sec.flags & MEM_SEC_READ_HOST && sec.len >= SOFTTLB_PAGE) {
+        e->host = sec.host;
+        e->ram = sec.ram;
+        e->rom = !(sec.flags & MEM_SEC_WRITE_HOST);
+    }
+    note_large(l2, addr, e->span_bits);
+}
+
+/* The entry that allows the access. Raises, or with probe_only returns NULL. */
+static struct l2_entry *l2_get(struct vcpu *cpu, gva_t addr, enum tlb_access a, unsigned mmu_idx,
+                               unsigned memflags, bool probe_only)
+{
+    struct softtlb_l2 *l2 = cpu->tlb2;
+    struct l2_entry *e = l2_slot(l2, addr, mmu_idx);
+    struct tlb_walk w = {0};
+
+    if (l2_match(l2, e, addr, mmu_idx) && e->perms & (a == TLB_WRITE ? L2_WRITE : L2_READ))
+        return e;
+    l2->stats.walks++;
+    if (frontend->walk(cpu, addr, a, mmu_idx, memflags, probe_only, &w))
+        return NULL;
+    l2_fill(cpu, e, addr, mmu_idx, &w);
+    return e;
+}
+
+/* Into the first level if the access may go there. */
+static void *l1_fill(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, enum tlb_access a,
+                     unsigned mmu_idx)
+{
+    if (!e->host || (a == TLB_WRITE && e->rom))
+        return NULL;
+    cpu->tlb2->stats.refills++;
+    return softtlb_fill_l1(cpu, e, addr, a, mmu_idx);
+}
+
+static void *l1_hit(struct vcpu *cpu, gva_t addr, unsigned size, enum tlb_access a, unsigned mmu_idx)
+{
+    struct softtlb_set *set = &cpu->tlb[mmu_idx];
+    unsigned i = addr >> 12 & (SOFTTLB_ENTRIES - 1);
+    struct softtlb_entry *e = a == TLB_WRITE ? &set->wr[i] : &set->rd[i];
+    uint64_t t = addr ^ __atomic_load_n(&e->tag, __ATOMIC_RELAXED);
+
+    if (t > SOFTTLB_PAGE - size)
+        return NULL;
+    return (void *)(uintptr_t)(t + __atomic_load_n(&e->host, __ATOMIC_RELAXED));
+}
+
+static void check_align(struct vcpu *cpu, gva_t addr, unsigned size, unsigned memflags)
+{
+    if (unlikely(memflags & IR_MEM_ALIGN && addr & (size - 1)))
+        exec_host_fault(cpu, SIGSEGV, 0);
+}
+
+void *softtlb_refill(struct vcpu *cpu, gva_t addr, unsigned size, enum tlb_access a,
+                     unsigned mmu_idx, unsigned memflags)
+{
+    check_align(cpu, addr, size, memflags);
+    if (crosses_page(addr, size))
+        return NULL;
+    return l1_fill(cpu, l2_get(cpu, addr, a, mmu_idx, memflags, false), addr, a, mmu_idx);
+}
+
+void *softtlb_probe(struct vcpu *cpu, gva_t addr, unsigned size, enum tlb_access a,
+                    unsigned mmu_idx, unsigned memflags)
+{
+    bool crosses = crosses_page(addr, size);
+    void *host;
+
+    check_align(cpu, addr, size, memflags);
+    host = crosses ? NULL : l1_hit(cpu, addr, size, a, mmu_idx);
+    if (host)
+        return host;
+    host = l1_fill(cpu, l2_get(cpu, addr, a, mmu_idx, memflags, false), addr, a, mmu_idx);
+    if (!crosses)
+        return host;
+    for (gva_t next = (addr & PAGE_MASK) + SOFTTLB_PAGE; next - addr < size; next += SOFTTLB_PAGE)
+        l2_get(cpu, next, a, mmu_idx, memflags, false);
+    return NULL;
+}
+
+/* --- loads ---------------------------------------------------------------------------- */
+
+static guest_race uint64_t host_load(const void *p, unsigned size)
+{
+    switch (size) {
+    case 1:
+        return *(const uint8_t *)p;
+    case 2:
+        return *(const uint16_t *)p;
+    case 4:
+        return *(const uint32_t *)p;
+    default:
+        return *(const uint64_t *)p;
+    }
+}
+
+static guest_race void host_store(void *p, uint64_t val, unsigned size)
+{
+    switch (size) {
+    case 1:
+        *(uint8_t *)p = val;
+        break;
+    case 2:
+        *(uint16_t *)p = val;
+        break;
+    case 4:
+        *(uint32_t *)p = val;
+        break;
+    default:
+        *(uint64_t *)p = val;
+    }
+}
+
+static guest_race void host_copy(void *to, const void *from, unsigned len)
+{
+    uint8_t *d = to;
+    const uint8_t *s = from;
+
+    while (len--)
+        *d++ = *s++;
+}
+
+static uint64_t io_load(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, unsigned size)
+{
+    struct mem_section sec;
+    uint64_t val = 0;
+    gpa_t gpa = e->gpa | in_page(addr);
+
+    cpu->tlb2->stats.mmio++;
+    mem_lookup(frontend->as(cpu), gpa, &sec);
+    if (sec.len >= size)
+        mem_section_read(&sec, 0, &val, size);
+    else
+        addr_space_read(frontend->as(cpu), gpa, &val, size);
+    return val;
+}
+
+static uint64_t load_crossing(struct vcpu *cpu, gva_t addr, unsigned size, unsigned mmu_idx,
+                              unsigned memflags)
+{
+    uint8_t buf[8] = {0};
+
+    softtlb_read(cpu, addr, buf, size, mmu_idx, memflags & ~(unsigned)IR_MEM_ALIGN);
+    return ld_le64(buf);
+}
+
+uint64_t softtlb_load(struct vcpu *cpu, gva_t addr, unsigned size, unsigned mmu_idx,
+                      unsigned memflags)
+{
+    struct l2_entry *e;
+    void *host;
+
+    check_align(cpu, addr, size, memflags);
+    host = l1_hit(cpu, addr, size, TLB_READ, mmu_idx);
+    if (likely(host))
+        return host_load(host, size);
+    if (crosses_page(addr, size))
+        return load_crossing(cpu, addr, size, mmu_idx, memflags);
+    e = l2_get(cpu, addr, TLB_READ, mmu_idx, memflags, false);
+    host = l1_fill(cpu, e, addr, TLB_READ, mmu_idx);
+    return host ? host_load(host, size) : io_load(cpu, e, addr, size);
+}
+
+/* --- stores ----------------------------------------------------------------------------- */
+
+/* A store into the bytes of the running block must not run on in stale code. */
+static void check_own_code(struct vcpu *cpu, ram_addr_t ram, unsigned len)
+{
+    struct tb *tb = backend->current(cpu);
+
+    if (tb && !(tb->key.variant & TBV_ONE_INSN) && tb_overlaps(tb, ram, len))
+        exec_retry_insn(cpu);
+}
+
+/* A store of up to a page's rest into one page, by the slow way; checked for permission. */
+static void store_slow(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, const void *buf,
+                       unsigned len)
+{
+    ram_addr_t ram = e->ram + in_page(addr);
+
+    if (!e->host || e->rom) {
+        cpu->tlb2->stats.mmio++;
+        addr_space_write(frontend->as(cpu), e->gpa | in_page(addr), buf, len);
+        return;
+    }
+    cpu->tlb2->stats.slow_stores++;
+    if (tb_page_has_code(ram))
+        check_own_code(cpu, ram, len);
+    if (is_pow2(len) && len <= 8)
+        host_store(e->host + in_page(addr), len == 8 ? ld_le64(buf) : len == 4 ? ld_le32(buf) : len == 2 ? ld_le16(buf) : *(const uint8_t *)buf, len);
+    else
+        host_copy(e->host + in_page(addr), buf, len);
+    dirty_mark_cpu(ram, len);
+    tb_invalidate_ram(ram, len);
+    untrack(ram & PAGE_MASK);
+}
+
+static void io_store(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, uint64_t val,
+                     unsigned size)
+{
+    struct mem_section sec;
+    gpa_t gpa = e->gpa | in_page(addr);
+
+    cpu->tlb2->stats.mmio++;
+    mem_lookup(frontend->as(cpu), gpa, &sec);
+    if (sec.len >= size)
+        mem_section_write(&sec, 0, val & mask64(size * 8), size);
+    else
+        addr_space_write(frontend->as(cpu), gpa, &val, size);
+}
+
+void softtlb_store(struct vcpu *cpu, gva_t addr, uint64_t val, unsigned size, unsigned mmu_idx,
+                   unsigned memflags)
+{
+    struct l2_entry *e;
+    void *host;
+
+    check_align(cpu, addr, size, memflags);
+    host = l1_hit(cpu, addr, size, TLB_WRITE, mmu_idx);
+    if (likely(host)) {
+        host_store(host, val, size);
+        return;
+    }
+    if (crosses_page(addr, size)) {
+        softtlb_write(cpu, addr, &val, size, mmu_idx, memflags & ~(unsigned)IR_MEM_ALIGN);
+        return;
+    }
+    e = l2_get(cpu, addr, TLB_WRITE, mmu_idx, memflags, false);
+    host = l1_fill(cpu, e, addr, TLB_WRITE, mmu_idx);
+    if (host)
+        host_store(host, val, size);
+    else if (e->host && !e->rom)
+        store_slow(cpu, e, addr, &val, size);
+    else
+        io_store(cpu, e, addr, val, size);
+}
+
+/* --- byte ranges -------------------------------------------------------------------------- */
+
+void softtlb_read(struct vcpu *cpu, gva_t addr, void *buf, unsigned len, unsigned mmu_idx,
+                  unsigned memflags)
+{
+    uint8_t *p = buf;
+
+    if (!len)
+        return;
+    softtlb_probe(cpu, addr, len, TLB_READ, mmu_idx, memflags);
+    while (len) {
+        unsigned n = MIN(len, SOFTTLB_PAGE - in_page(addr));
+        struct l2_entry *e = l2_get(cpu, addr, TLB_READ, mmu_idx, memflags, false);
+
+        if (e->host)
+            host_copy(p, e->host + in_page(addr), n);
+        else
+            addr_space_read(frontend->as(cpu), e->gpa | in_page(addr), p, n);
+        p += n;
+        addr += n;
+        len -= n;
+    }
+}
+
+static void write_piece(struct vcpu *cpu, gva_t addr, const void *buf, unsigned n,
+                        unsigned mmu_idx, unsigned memflags)
+{
+    struct l2_entry *e = l2_get(cpu, addr, TLB_WRITE, mmu_idx, memflags, false);
+    void *host = l1_fill(cpu, e, addr, TLB_WRITE, mmu_idx);
+
+    if (host)
+        host_copy(host, buf, n);
+    else
+        store_slow(cpu, e, addr, buf, n);
+}
+
+/* The running block must be left before the first byte is written, so look at all pages first. */
+static void probe_write(struct vcpu *cpu, gva_t addr, unsigned len, unsigned mmu_idx,
+                        unsigned memflags)
+{
+    softtlb_probe(cpu, addr, len, TLB_WRITE, mmu_idx, memflags);
+    for (gva_t a = addr; len;) {
+        unsigned n = MIN(len, SOFTTLB_PAGE - in_page(a));
+        struct l2_entry *e = l2_get(cpu, a, TLB_WRITE, mmu_idx, memflags, false);
+
+        if (e->host && !e->rom && tb_page_has_code(e->ram))
+            check_own_code(cpu, e->ram + in_page(a), n);
+        a += n;
+        len -= n;
+    }
+}
+
+void softtlb_write(struct vcpu *cpu, gva_t addr, const void *buf, unsigned len, unsigned mmu_idx,
+                   unsigned memflags)
+{
+    const uint8_t *p = buf;
+
+    if (!len)
+        return;
+    probe_write(cpu, addr, len, mmu_idx, memflags);
+    while (len) {
+        unsigned n = MIN(len, SOFTTLB_PAGE - in_page(addr));
+
+        write_piece(cpu, addr, p, n, mmu_idx, memflags & ~(unsigned)IR_MEM_ALIGN);
+        p += n;
+        addr += n;
+        len -= n;
+    }
+}
+
+/* --- atomic accesses ------------------------------------------------------------------------ */
+
+void *softtlb_atomic(struct vcpu *cpu, gva_t addr, unsigned size, unsigned mmu_idx,
+                     unsigned memflags)
+{
+    void *host = softtlb_probe(cpu, addr, size, TLB_WRITE, mmu_idx, memflags);
+
+    if (host && ((uintptr_t)host & 63) + size <= 64)
+        return host;
+    if (!exec_is_exclusive(cpu))
+        exec_retry_exclusive(cpu);
+    return NULL;
+}
+
+/* --- flushes ---------------------------------------------------------------------------------- */
+
+static void flush_l1_map(struct softtlb_entry *table, struct l1_map *map, bool nonglobal_only)
+{
+    for (unsigned w = 0; w < L1_WORDS; w++) {
+        uint64_t bits = nonglobal_only ? map->nonglobal[w] : map->used[w];
+
+        map->used[w] &= ~bits;
+        map->nonglobal[w] = 0;
+        for (; bits; bits &= bits - 1) {
+            unsigned i = w * 64 + __builtin_ctzll(bits);
+
+            __atomic_store_n(&table[i].tag, softtlb_empty_tag(i), __ATOMIC_RELAXED);
+        }
+    }
+}
+
+static void flush_l1(struct vcpu *cpu, bool nonglobal_only)
+{
+    struct softtlb_l2 *l2 = cpu->tlb2;
+
+    l2->stats.flushes++;
+    for (unsigned s = 0; s < SOFTTLB_SETS; s++) {
+        flush_l1_map(cpu->tlb[s].rd, &l2->rd[s], nonglobal_only);
+        flush_l1_map(cpu->tlb[s].wr, &l2->wr[s], nonglobal_only);
+    }
+}
+
+void softtlb_set_space(struct vcpu *cpu, unsigned space, bool flush)
+{
+    struct softtlb_l2 *l2 = cpu->tlb2;
+
+    space %= SOFTTLB_SPACES;
+    if (flush || !l2->space_gens[space])
+        l2->space_gens[space] = new_gen();
+    if (l2->space == space && l2->space_gen == l2->space_gens[space])
+        return;
+    l2->space = space;
+    l2->space_gen = l2->space_gens[space];
+    flush_l1(cpu, true);
+}
+
+void softtlb_flush_space(struct vcpu *cpu, unsigned space)
+{
+    if (space == cpu->tlb2->space)
+        softtlb_flush_nonglobal(cpu);
+    else
+        cpu->tlb2->space_gens[space % SOFTTLB_SPACES] = 0;
+}
+
+void softtlb_flush_nonglobal(struct vcpu *cpu)
+{
+    softtlb_set_space(cpu, cpu->tlb2->space, true);
+}
+
+void softtlb_flush_all(struct vcpu *cpu)
+{
+    struct softtlb_l2 *l2 = cpu->tlb2;
+
+    memset(l2->space_gens, 0, sizeof(l2->space_gens));
+    memset(l2->large, 0, sizeof(l2->large));
+    l2->global_gen = new_gen();
+    l2->space_gen = l2->space_gens[l2->space] = new_gen();
+    flush_l1(cpu, false);
+}
+
+static void drop_l1_entry(struct softtlb_entry *table, unsigned i, gva_t addr, unsigned span_bits)
+{
+    if (table[i].tag != softtlb_empty_tag(i) && !((table[i].tag ^ addr) >> span_bits))
+        __atomic_store_n(&table[i].tag, softtlb_empty_tag(i), __ATOMIC_RELAXED);
+}
+
+/* All pieces of the large page around addr. */
+static void flush_large(struct vcpu *cpu, gva_t addr, unsigned span_bits)
+{
+    struct softtlb_l2 *l2 = cpu->tlb2;
+
+    for (unsigned i = 0; i < L2_ENTRIES; i++) {
+        struct l2_entry *e = &l2->entry[i];
+
+        if (e->tag != UINT64_MAX && !((e->tag ^ addr) >> span_bits))
+            e->tag = UINT64_MAX;
+    }
+    for (unsigned s = 0; s < SOFTTLB_SETS; s++)
+        for (unsigned i = 0; i < SOFTTLB_ENTRIES; i++) {
+            drop_l1_entry(cpu->tlb[s].rd, i, addr, span_bits);
+            drop_l1_entry(cpu->tlb[s].wr, i, addr, span_bits);
+        }
+}
+
+static void flush_small(struct vcpu *cpu, gva_t addr)
+{
+    unsigned i = addr >> 12 & (SOFTTLB_ENTRIES - 1);
+
+    for (unsigned s = 0; s < SOFTTLB_SETS; s++) {
+        struct l2_entry *e = l2_slot(cpu->tlb2, addr, s);
+
+        if (l2_match(cpu->tlb2, e, addr, s))
+            e->tag = UINT64_MAX;
+        drop_l1_entry(cpu->tlb[s].rd, i, addr, 12);
+        drop_l1_entry(cpu->tlb[s].wr, i, addr, 12);
+    }
+}
+
+void softtlb_flush_page(struct vcpu *cpu, gva_t addr)
+{
+    static const uint8_t spans[] = {21, 22, 30};
+
+    flush_small(cpu, addr);
+    for (unsigned n = 0; n < ARRAY_SIZE(spans); n++) {
+        unsigned h = large_hash(addr, spans[n]);
+
+        if (cpu->tlb2->large[large_level(spans[n])][h / 64] >> h % 64 & 1)
+            flush_large(cpu, addr, spans[n]);
+    }
+}
+
+/* --- life ---------------------------------------------------------------------------------------- */
+
+int softtlb_init(struct vcpu *cpu)
+{
+    struct softtlb_l2 *l2 = calloc(1, sizeof(*l2));
+
+    if (!l2)
+        return -ENOMEM;
+    cpu->tlb2 = l2;
+    for (unsigned i = 0; i < L2_ENTRIES; i++)
+        l2->entry[i].tag = UINT64_MAX;
+    for (unsigned s = 0; s < SOFTTLB_SETS; s++)
+        for (unsigned i = 0; i < SOFTTLB_ENTRIES; i++)
+            cpu->tlb[s].rd[i].tag = cpu->tlb[s].wr[i].tag = softtlb_empty_tag(i);
+    softtlb_flush_all(cpu);
+    return 0;
+}
+
+void softtlb_fini(struct vcpu *cpu)
+{
+    free(cpu->tlb2);
+    cpu->tlb2 = NULL;
+}
+
+void softtlb_get_stats(struct vcpu *cpu, struct softtlb_stats *s)
+{
+    *s = cpu->tlb2->stats;
+}
+
+static void on_dirty_cleared(struct mem_listener *l, ram_addr_t addr, uint64_t len)
+{
+    softtlb_remove_write(addr, len);
+}
+
+static struct mem_listener dirty_listener = {.dirty_cleared = on_dirty_cleared};
+
+int softtlb_global_init(void)
+{
+    void *p;
+
+    tracked_size = ram_capacity() >> 12;
+    p = mmap(NULL, MAX(tracked_size, (size_t)1), PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+        return -errno;
+    softtlb_tracked = p;
+    mem_listener_add(&dirty_listener);
+    return 0;
+}
+
+void softtlb_global_fini(void)
+{
+    mem_listener_remove(&dirty_listener);
+    munmap(softtlb_tracked, MAX(tracked_size, (size_t)1));
+    softtlb_tracked = NULL;
+}

@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The block cache: hash of keys, code pages with their line bits, edges, invalidation, eviction.
+ * See tb.h for the contract; codebuf.c has the memory.
+ *
+ * One lock guards everything but lookups. A vCPU never waits for another vCPU while holding it,
+ * since stores from translated code may come here to invalidate.
+ *
+ * Writers and translators meet in two words of a page: the writer stores its data, then raises
+ * `gen`, then reads `lines`; the translator sets `lines`, then looks whether `gen` is still what
+ * it was before it read the code. So at least one of them notices the other.
+ */
+#include "translator/tb.h"
+
+#include "hw/core/memory.h"
+#include "translator/backend.h"
+#include "translator/codebuf.h"
+#include "translator/exec.h"
+#include "translator/exec_state.h"
+#include "util/error.h"
+#include "util/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#define PAGE_MASK (~(uint64_t)(SOFTTLB_PAGE - 1))
+#define LINE_BITS 6
+#define MAX_RELINKS 8 /* of a page-leaving edge: each takes a slot */
+
+struct code_page {
+    uint64_t lines; /* atomic: 64-byte lines that hold translated code */
+    uint32_t gen;   /* atomic: rises with every write that is noticed */
+    struct tb *tbs; /* linked by page_next[tb_page_index()] */
+};
+
+struct tb **tb_hash_table;
+const struct tb_slot tb_slot_none;
+const struct backend_ops *backend;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct code_page **pages; /* by RAM page number; made once, kept */
+static size_t n_pages;
+static struct tb_stats stats;
+static unsigned evict_count;
+static bool region_used[CODE_REGIONS]; /* holds blocks of an earlier round */
+
+/* --- pages ------------------------------------------------------------------------ */
+
+static struct code_page *page_get(ram_addr_t addr)
+{
+    return addr >> 12 < n_pages ? __atomic_load_n(&pages[addr >> 12], __ATOMIC_ACQUIRE) : NULL;
+}
+
+static bool is_uncached(const struct tb_key *key)
+{
+    return key->phys >> 12 >= n_pages;
+}
+
+static struct code_page *page_make(ram_addr_t addr)
+{
+    struct code_page *p = page_get(addr);
+
+    assert(addr >> 12 < n_pages);
+    if (p)
+        return p;
+    p = calloc(1, sizeof(*p));
+    assert(p);
+    __atomic_store_n(&pages[addr >> 12], p, __ATOMIC_RELEASE);
+    return p;
+}
+
+uint32_t tb_page_open(struct vcpu *cpu, ram_addr_t page)
+{
+    struct code_page *p;
+    uint32_t gen;
+
+    page &= PAGE_MASK;
+    pthread_mutex_lock(&lock);
+    p = page_make(page);
+    softtlb_removed_remote();
+    if (dirty_test(DIRTY_CODE, page, SOFTTLB_PAGE))
+        dirty_clear(DIRTY_CODE, page, SOFTTLB_PAGE);
+    pthread_mutex_unlock(&lock);
+    if (softtlb_removed_remote())
+        exec_grace(cpu);
+    gen = __atomic_load_n(&p->gen, __ATOMIC_ACQUIRE);
+    return gen;
+}
+
+bool tb_page_has_code(ram_addr_t addr)
+{
+    struct code_page *p = page_get(addr);
+
+    return p && __atomic_load_n(&p->lines, __ATOMIC_RELAXED);
+}
+
+/* Lines of [first, first + len) of a page. */
+static uint64_t line_mask(unsigned first, uint64_t len)
+{
+    unsigned last = MIN(first + len - 1, (uint64_t)SOFTTLB_PAGE - 1) >> LINE_BITS;
+
+    first >>= LINE_BITS;
+    return mask64(last - first + 1) << first;
+}
+
+/* The bytes of a block in its first (0) or second (1) page. */
+static unsigned tb_bytes_in(const struct tb *tb, unsigned n, unsigned *first)
+{
+    unsigned off = tb->key.phys & ~PAGE_MASK;
+    unsigned here = MIN((unsigned)tb->guest_bytes, SOFTTLB_PAGE - off);
+
+    *first = n ? 0 : off;
+    return n ? tb->guest_bytes - here : here;
+}
+
+static ram_addr_t tb_page(const struct tb *tb, unsigned n)
+{
+    return (n ? tb->key.phys2 : tb->key.phys) & PAGE_MASK;
+}
+
+static unsigned tb_page_count(const struct tb *tb)
+{
+    return is_uncached(&tb->key) ? 0 : tb->key.phys2 ? 2 : 1;
+}
+
+static unsigned tb_page_index(const struct tb *tb, ram_addr_t page)
+{
+    return tb_page(tb, 0) != page;
+}
+
+static uint64_t tb_lines(const struct tb *tb, unsigned n)
+{
+    unsigned first, len = tb_bytes_in(tb, n, &first);
+
+    return len ? line_mask(first, len) : 0;
+}
+
+/* A block whose two pages are the same RAM page is listed once, with the lines of both parts. */
+static bool same_page_twice(const struct tb *tb)
+{
+    return tb->key.phys2 && tb_page(tb, 0) == tb_page(tb, 1);
+}
+
+static void page_add(struct tb *tb)
+{
+    for (unsigned n = 0; n < tb_page_count(tb); n++) {
+        struct code_page *p = page_get(tb_page(tb, n));
+
+        __atomic_fetch_or(&p->lines, tb_lines(tb, n), __ATOMIC_SEQ_CST);
+        if (n && same_page_twice(tb))
+            continue;
+        tb->page_next[n] = p->tbs;
+        p->tbs = tb;
+    }
+}
+
+static void page_recount(struct code_page *p, ram_addr_t page)
+{
+    uint64_t lines = 0;
+
+    for (struct tb *tb = p->tbs; tb; tb = tb->page_next[tb_page_index(tb, page)]) {
+        lines |= tb_lines(tb, tb_page_index(tb, page));
+        if (same_page_twice(tb))
+            lines |= tb_lines(tb, 1);
+    }
+    __atomic_store_n(&p->lines, lines, __ATOMIC_SEQ_CST);
+    if (!p->tbs)
+        dirty_set(DIRTY_CODE, page, SOFTTLB_PAGE);
+}
+
+static void page_unlist(struct tb *tb, unsigned n)
+{
+    ram_addr_t page = tb_page(tb, n);
+    struct code_page *p = page_get(page);
+    struct tb **link = &p->tbs;
+
+    while (*link && *link != tb)
+        link = &(*link)->page_next[tb_page_index(*link, page)];
+    if (*link)
+        *link = tb->page_next[n];
+    page_recount(p, page);
+}
+
+static void page_remove(struct tb *tb)
+{
+    for (unsigned n = 0; n < tb_page_count(tb); n++)
+        if (!n || !same_page_twice(tb))
+            page_unlist(tb, n);
+}
+
+bool tb_overlaps(const struct tb *tb, ram_addr_t addr, uint64_t len)
+{
+    for (unsigned n = 0; n < tb_page_count(tb); n++) {
+        unsigned first, bytes = tb_bytes_in(tb, n, &first);
+
+        if (ranges_overlap(tb_page(tb, n) + first, bytes, addr, len))
+            return true;
+    }
+    return false;
+}
+
+/* --- edges --------------------------------------------------------------------------- */
+
+static struct tb *edge_owner(struct tb_edge *e)
+{
+    return container_of(e - e->index, struct tb, edge[0]);
+}
+
+/* Back to the state after compile(); not yet off its target's list. */
+static void edge_reset(struct tb_edge *e)
+{
+    __atomic_store_n(&e->slot, &tb_slot_none, __ATOMIC_RELEASE);
+    __atomic_store_n(&e->to, NULL, __ATOMIC_RELEASE);
+    backend->unlink(edge_owner(e), e->index);
+}
+
+static void edges_in_reset(struct tb *tb)
+{
+    struct tb_edge *next;
+
+    for (struct tb_edge *e = tb->in; e; e = next) {
+        next = e->next_in;
+        e->next_in = NULL;
+        edge_reset(e);
+    }
+    tb->in = NULL;
+}
+
+static void edge_unlist(struct tb_edge *e)
+{
+    struct tb_edge **link;
+
+    if (!e->to)
+        return;
+    for (link = &e->to->in; *link && *link != e; link = &(*link)->next_in)
+        ;
+    if (*link)
+        *link = e->next_in;
+    e->next_in = NULL;
+}
+
+/* Another vCPU may be reading the old slot, so a new one is made; when space is short, none. */
+static const struct tb_slot *slot_make(struct tb *from, struct tb *to, uint64_t ctx, uint64_t page)
+{
+    struct tb_slot *s = codebuf_data(from->region, sizeof(*s), true);
+
+    if (s) {
+        *s = (struct tb_slot){.ctx = ctx, .page = page, .code = to->code, .to = to};
+        stats.slots_linked++;
+    }
+    return s;
+}
+
+static void link_locked(struct tb *from, struct tb_edge *e, struct tb *to, uint64_t ctx,
+                        uint64_t page)
+{
+    bool in_page = tb_edge_in_page(e);
+    const struct tb_slot *slot = NULL;
+
+    if (in_page && (to->key.phys2 || tb_page(to, 0) != tb_page(from, 0))) {
+        e->by_table = true;
+        backend->link(from, e->index, NULL);
+        return;
+    }
+    if (!in_page) {
+        if (e->relinks == MAX_RELINKS)
+            return;
+        e->relinks++;
+        slot = slot_make(from, to, ctx, page);
+        if (!slot)
+            return;
+    }
+    edge_unlist(e);
+    e->next_in = to->in;
+    to->in = e;
+    __atomic_store_n(&e->to, to, __ATOMIC_RELEASE);
+    if (slot)
+        __atomic_store_n(&e->slot, slot, __ATOMIC_RELEASE);
+    backend->link(from, e->index, to);
+    stats.edges_linked++;
+}
+
+void tb_link(struct tb *from, unsigned slot, struct tb *to, uint64_t ctx, uint64_t page)
+{
+    struct tb_edge *e = &from->edge[slot];
+
+    assert(slot < from->n_exits);
+    pthread_mutex_lock(&lock);
+    if (!from->invalid && !to->invalid && !e->by_table && !(to->key.variant & TBV_ONE_INSN) &&
+        (!tb_edge_in_page(e) || e->to != to))
+        link_locked(from, e, to, ctx, page);
+    pthread_mutex_unlock(&lock);
+}
+
+/* --- invalidation ---------------------------------------------------------------------- */
+
+static void hash_insert(struct tb *tb)
+{
+    struct tb **head = &tb_hash_table[tb_hash(&tb->key)];
+
+    tb->hash_next = *head;
+    __atomic_store_n(head, tb, __ATOMIC_RELEASE);
+}
+
+static void hash_remove(struct tb *tb)
+{
+    struct tb **link = &tb_hash_table[tb_hash(&tb->key)];
+
+    while (*link && *link != tb)
+        link = &(*link)->hash_next;
+    if (*link)
+        __atomic_store_n(link, tb->hash_next, __ATOMIC_RELEASE);
+}
+
+/* Off all lists but its region's; whoever enters it is sent to a lookup. */
+static void invalidate_locked(struct tb *tb)
+{
+    if (tb->invalid)
+        return;
+    __atomic_store_n(&tb->invalid, true, __ATOMIC_RELEASE);
+    hash_remove(tb);
+    page_remove(tb);
+    edges_in_reset(tb);
+    for (unsigned i = 0; i < tb->n_exits; i++) {
+        edge_unlist(&tb->edge[i]);
+        tb->edge[i].to = NULL;
+    }
+    backend->invalidate(tb);
+    stats.invalidated++;
+    stats.live_blocks--;
+}
+
+static void invalidate_in_page(struct code_page *p, ram_addr_t addr, uint64_t len)
+{
+    ram_addr_t page = addr & PAGE_MASK;
+    struct tb *next;
+
+    for (struct tb *tb = p->tbs; tb; tb = next) {
+        next = tb->page_next[tb_page_index(tb, page)];
+        if (!tb_overlaps(tb, addr, len))
+            continue;
+        if (log_enabled(LOG_PAGE))
+            log_printf("code at ram 0x%llx written (0x%llx, %u bytes)\n",
+                       (unsigned long long)tb->key.phys, (unsigned long long)addr, (unsigned)len);
+        invalidate_locked(tb);
+    }
+}
+
+static void written_in_page(ram_addr_t addr, uint64_t len)
+{
+    struct code_page *p = page_get(addr);
+
+    if (!p)
+        return;
+    __atomic_fetch_add(&p->gen, 1, __ATOMIC_SEQ_CST);
+    if (!(__atomic_load_n(&p->lines, __ATOMIC_SEQ_CST) & line_mask(addr & ~PAGE_MASK, len)))
+        return;
+    pthread_mutex_lock(&lock);
+    invalidate_in_page(p, addr, len);
+    pthread_mutex_unlock(&lock);
+}
+
+void tb_invalidate_ram(ram_addr_t addr, uint64_t len)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    while (len) {
+        uint64_t n = MIN(len, SOFTTLB_PAGE - (addr & ~PAGE_MASK));
+
+        written_in_page(addr, n);
+        addr += n;
+        len -= n;
+    }
+}
+
+/* --- eviction ------------------------------------------------------------------------------ */
+
+/* In an exclusive section, with the lock. */
+static void evict_locked(unsigned region)
+{
+    struct code_region *r = codebuf_region(region);
+
+    for (unsigned i = 0; i < r->n_tbs; i++)
+        invalidate_locked(r->tbs[i]);
+    codebuf_empty(region);
+    region_used[region] = false;
+    evict_count++;
+    stats.evicted_regions++;
+    for (unsigned n = 0; n < exec_vcpu_count(); n++) {
+        struct vcpu *cpu = exec_vcpu(n);
+
+        for (unsigned i = 0; cpu && i < ARRAY_SIZE(cpu->jmp); i++)
+            if (cpu->jmp[i].tb)
+                cpu->jmp[i] = (struct jmp_entry){.ctx = UINT64_MAX};
+    }
+}
+
+/* Make room in the next region and go there. The lock is given up meanwhile. */
+static void next_region(struct vcpu *cpu)
+{
+    unsigned full = codebuf_current(), next = (full + 1) % CODE_REGIONS;
+
+    region_used[full] = true;
+    if (!region_used[next]) {
+        codebuf_advance();
+        return;
+    }
+    pthread_mutex_unlock(&lock);
+    exec_exclusive_begin(cpu);
+    pthread_mutex_lock(&lock);
+    if (codebuf_current() == full) {
+        evict_locked(next);
+        codebuf_advance();
+    }
+    exec_exclusive_end(cpu);
+}
+
+unsigned tb_evict_count(void)
+{
+    return __atomic_load_n(&evict_count, __ATOMIC_ACQUIRE);
+}
+
+void tb_flush_all(struct vcpu *cpu)
+{
+    exec_exclusive_begin(cpu);
+    pthread_mutex_lock(&lock);
+    for (unsigned i = 0; i < CODE_REGIONS; i++)
+        if (codebuf_region(i)->n_tbs)
+            evict_locked(i);
+    stats.flushes++;
+    pthread_mutex_unlock(&lock);
+    exec_exclusive_end(cpu);
+}
+
+/* --- making a block -------------------------------------------------------------------------- */
+
+void *tb_data_alloc(struct tb *tb, size_t size)
+{
+    return codebuf_data(tb->region, size, false);
+}
+
+static struct tb *tb_new(const struct tb_key *key, const struct ir_block *b)
+{
+    struct tb *tb = codebuf_data(codebuf_current(), sizeof(*tb) + b->n_exits * sizeof(tb->edge[0]), false);
+
+    if (!tb)
+        return NULL;
+    tb->key = *key;
+    tb->guest_bytes = b->guest_bytes;
+    tb->guest_insns = b->guest_insns;
+    tb->n_exits = b->n_exits;
+    tb->mmu_idx = b->mmu_idx;
+    tb->pc_bits = b->pc_bits;
+    tb->region = codebuf_current();
+    for (unsigned i = 0; i < b->n_exits; i++)
+        tb->edge[i] = (struct tb_edge){.slot = &tb_slot_none, .off = b->exits[i].off, .index = i};
+    return tb;
+}
+
+/* NULL: the region is full. */
+static struct tb *compile(const struct tb_key *key, const struct ir_block *b)
+{
+    size_t mark = codebuf_region(codebuf_current())->data_used;
+    struct code_span span = codebuf_span();
+    struct tb *tb = tb_new(key, b);
+    int used;
+
+    if (!tb)
+        goto full;
+    tb->code = span.rx;
+    used = backend->compile(tb, b, &span);
+    if (used < 0 || !codebuf_add(tb, used))
+        goto full;
+    tb->code_size = used;
+    stats.blocks++;
+    stats.live_blocks++;
+    stats.guest_insns += b->guest_insns;
+    stats.guest_bytes += b->guest_bytes;
+    stats.ir_insns += b->n_insns;
+    stats.host_bytes += used;
+    stats.data_bytes += codebuf_region(tb->region)->data_used - mark;
+    return tb;
+full:
+    codebuf_data_reset(mark);
+    return NULL;
+}
+
+static bool page_changed(ram_addr_t page, uint32_t gen)
+{
+    struct code_page *p = page_get(page);
+
+    return __atomic_load_n(&p->gen, __ATOMIC_SEQ_CST) != gen ||
+           dirty_test(DIRTY_CODE, page & PAGE_MASK, SOFTTLB_PAGE);
+}
+
+static bool tb_changed(const struct tb *tb, uint32_t gen1, uint32_t gen2)
+{
+    unsigned n = tb_page_count(tb);
+
+    return (n > 0 && page_changed(tb_page(tb, 0), gen1)) ||
+           (n > 1 && page_changed(tb_page(tb, 1), gen2));
+}
+
+static struct tb *make_locked(struct vcpu *cpu, const struct tb_key *key, const struct ir_block *b,
+                              uint32_t gen1, uint32_t gen2)
+{
+    struct tb *tb = tb_find(key);
+
+    if (tb)
+        return tb;
+    tb = compile(key, b);
+    if (!tb) {
+        next_region(cpu);
+        return NULL;
+    }
+    if (is_uncached(key))
+        return tb;
+    page_add(tb);
+    hash_insert(tb);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (tb_changed(tb, gen1, gen2)) {
+        invalidate_locked(tb);
+        return NULL;
+    }
+    return tb;
+}
+
+struct tb *tb_make(struct vcpu *cpu, const struct tb_key *key, const struct ir_block *b,
+                   uint32_t gen1, uint32_t gen2)
+{
+    struct tb *tb;
+
+    pthread_mutex_lock(&lock);
+    tb = make_locked(cpu, key, b, gen1, gen2);
+    pthread_mutex_unlock(&lock);
+    return tb;
+}
+
+/* --- life --------------------------------------------------------------------------------------- */
+
+static void on_code_write(ram_addr_t addr, uint64_t len)
+{
+    tb_invalidate_ram(addr, len);
+}
+
+static void *map_table(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+int tb_cache_init(size_t code_size, struct error **err)
+{
+    int ret = codebuf_init(code_size, err);
+
+    if (ret)
+        return ret;
+    n_pages = ram_capacity() >> 12;
+    pages = map_table(MAX(n_pages, (size_t)1) * sizeof(*pages));
+    tb_hash_table = map_table(sizeof(*tb_hash_table) << TB_HASH_BITS);
+    if (!pages || !tb_hash_table)
+        return error_set_errno(err, ENOMEM, "cannot reserve memory for translated blocks");
+    memset(&stats, 0, sizeof(stats));
+    memset(region_used, 0, sizeof(region_used));
+    stats.code_size = code_size;
+    mem_set_code_write_notifier(on_code_write);
+    return 0;
+}
+
+void tb_cache_fini(void)
+{
+    mem_set_code_write_notifier(NULL);
+    for (size_t i = 0; i < n_pages; i++)
+        free(pages[i]);
+    munmap(pages, MAX(n_pages, (size_t)1) * sizeof(*pages));
+    munmap(tb_hash_table, sizeof(*tb_hash_table) << TB_HASH_BITS);
+    codebuf_fini();
+}
+
+void tb_get_stats(struct tb_stats *s)
+{
+    pthread_mutex_lock(&lock);
+    *s = stats;
+    s->code_used = 0;
+    for (unsigned i = 0; i < CODE_REGIONS; i++)
+        s->code_used += codebuf_region(i)->used;
+    pthread_mutex_unlock(&lock);
+}
+
+struct tb *tb_find_host(const void *rx)
+{
+    return codebuf_find(rx);
+}
+
+struct code_span tb_code_stubs(void)
+{
+    return codebuf_stubs();
+}

@@ -414,12 +414,13 @@ static void end(struct gen *g, enum ir_op op)
 /* vcpu.pc is the next instruction: report the end of this one. */
 static void end_step(struct gen *g)
 {
-    gen_helper(g, HLP_step_done, IR_NONE, IR_NONE, IR_NONE);
+    if (g->reports)
+        gen_helper(g, HLP_step_done, IR_NONE, IR_NONE, IR_NONE);
     end(g, IR_exit_loop);
 }
 
-/* Backward jumps and jumps that leave the page poll; so does what follows the interrupt shadow. */
-static unsigned exit_slot(struct gen *g, int64_t off)
+/* Backward jumps and jumps that leave the page poll. */
+unsigned gen_exit_slot(struct gen *g, int64_t off)
 {
     bool leaves = off < 0 || off >= (int64_t)SOFTTLB_PAGE;
 
@@ -434,7 +435,7 @@ void gen_exit_to(struct gen *g, int64_t off)
         return;
     }
     end(g, IR_exit);
-    g->b->insns[g->b->n_insns - 1].aux = exit_slot(g, off);
+    g->b->insns[g->b->n_insns - 1].aux = gen_exit_slot(g, off);
 }
 
 void gen_exit_next(struct gen *g)

@@ -27,7 +27,8 @@ struct gen {
     struct x86_cpu *cpu; /* for constant facts only (model); its state is not the block's */
     uint64_t mode;       /* X86_MODE_* */
     bool code64;         /* 64-bit mode */
-    bool stepping;       /* a variant in which every instruction is a block and reports its end */
+    bool stepping;       /* every instruction is a block and leaves to the run loop */
+    bool reports;        /* and reports its end (step_done): single step, debug registers */
     uint8_t cpl;
     uint8_t mmu_idx;
     uint8_t sbits; /* stack address size: 16, 32, 64 */
@@ -122,6 +123,7 @@ uint32_t gen_static_ip(const struct gen *g, int64_t off);
 int64_t gen_static_off(const struct gen *g, uint32_t ip);
 
 /* --- ways out: all end the block --- */
+unsigned gen_exit_slot(struct gen *g, int64_t off); /* for exit_if and exit_ifz, unless stepping */
 void gen_exit_to(struct gen *g, int64_t off); /* direct jump to off: no checks */
 void gen_exit_next(struct gen *g);            /* direct, to the next instruction */
 /* Near indirect: the linear PC of the new IP (of type t) after the CS limit check; then, after commits, the exit. */

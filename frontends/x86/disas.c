@@ -1,55 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Disassembly of guest code. See disas.h. */
 #include "frontends/x86/disas.h"
-#include "config.h"
 #include "frontends/x86/decode.h"
 #include "frontends/x86/mode.h"
 #include "util/log.h"
 
 #include <stdio.h>
-
-#if CONFIG_CAPSTONE
-#include <capstone/capstone.h>
-#include <pthread.h>
-
-static csh handles[3]; /* 16, 32, 64 bits */
-
-static void open_handles(void)
-{
-    static const cs_mode modes[] = {CS_MODE_16, CS_MODE_32, CS_MODE_64};
-
-    for (unsigned i = 0; i < ARRAY_SIZE(handles); i++) {
-        if (cs_open(CS_ARCH_X86, modes[i], &handles[i]) != CS_ERR_OK)
-            handles[i] = 0;
-    }
-}
-
-/* Handles are not for two threads at once. */
-static unsigned disas_capstone(const uint8_t *code, unsigned avail, uint64_t pc, uint64_t mode, char *buf, size_t size)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    unsigned which = mode & X86_MODE_CS64 ? 2 : mode & X86_MODE_CS32 ? 1 : 0, len = 0;
-    cs_insn *insn;
-
-    pthread_once(&once, open_handles);
-    if (!handles[which])
-        return 0;
-    pthread_mutex_lock(&lock);
-    if (cs_disasm(handles[which], code, avail, pc, 1, &insn) == 1) {
-        snprintf(buf, size, "%s %s", insn->mnemonic, insn->op_str);
-        len = insn->size;
-        cs_free(insn, 1);
-    }
-    pthread_mutex_unlock(&lock);
-    return len;
-}
-#else
-static unsigned disas_capstone(const uint8_t *code, unsigned avail, uint64_t pc, uint64_t mode, char *buf, size_t size)
-{
-    return 0;
-}
-#endif
 
 /* --- our own, from the decoder: plain, but knows what the decoder knows ------------------ */
 
@@ -131,7 +87,8 @@ void x86_insn_text(const struct x86_insn *in, uint64_t pc, char *buf, size_t siz
 
 unsigned x86_disas(const uint8_t *code, unsigned avail, uint64_t pc, uint64_t mode, char *buf, size_t size)
 {
-    unsigned len = disas_capstone(code, avail, pc, mode, buf, size);
+    unsigned bits = mode & X86_MODE_CS64 ? 64 : mode & X86_MODE_CS32 ? 32 : 16;
+    unsigned len = x86_disas_capstone(code, avail, pc, bits, buf, size);
     struct x86_insn in;
 
     if (len)

@@ -26,6 +26,7 @@ struct gen {
     const struct tb_key *key;
     struct x86_cpu *cpu; /* for constant facts only (model); its state is not the block's */
     uint64_t mode;       /* X86_MODE_* */
+    uint64_t features;   /* of the CPU: bit mask of enum x86_feature */
     bool code64;         /* 64-bit mode */
     bool stepping;       /* every instruction is a block and leaves to the run loop */
     bool reports;        /* and reports its end (step_done): single step, debug registers */
@@ -151,6 +152,10 @@ void gen_x87_wait(struct gen *g); /* of a waiting instruction: raise pending x87
 #undef I
 void gen_simd(struct gen *g) __attribute__((weak)); /* rows of simd_ops.def: row->arg is enum simd_op */
 void gen_fpu(struct gen *g) __attribute__((weak)); /* rows of x87_ops.def: opcode and modrm are in g->in */
+
+/* frontend_ops.translate */
+int x86_translate(struct vcpu *v, const struct tb_key *key, const uint8_t *code, unsigned avail, const uint8_t *code2, struct ir_block *b);
+extern const struct ir_helper x86_helpers[];
 
 /* --- packing of helper arguments, values of row->arg --- */
 #define X86_LOOP_ALWAYS 16 /* LOOP: no condition besides the count */

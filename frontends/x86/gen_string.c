@@ -120,10 +120,10 @@ static void port_string(struct gen *g, enum x86_helper h, unsigned size)
 
 void gen_ins(struct gen *g)
 {
-    port_string(g, HLP_ins, g->in->op[0].size);
+    port_string(g, HLP_rep_ins, g->in->op[0].size);
 }
 
 void gen_outs(struct gen *g)
 {
-    port_string(g, HLP_outs, g->in->op[1].size);
+    port_string(g, HLP_rep_outs, g->in->op[1].size);
 }

@@ -437,16 +437,18 @@ static uint64_t port_string(struct vcpu *v, uint64_t packed, bool in)
         commit_operand(&st, &o, n);
         commit_count(&st, n);
     } while (go_on(&st));
-    x86_io_done(st.c, port, st.s.size);
+    if (x86_breakpoints_on(st.c))
+        x86_io_breakpoint(st.c, port, st.s.size);
+    x86_request_poll(st.c);
     return !st.left;
 }
 
-uint64_t helper_ins(struct vcpu *v, uint64_t packed, uint64_t unused1, uint64_t unused2)
+uint64_t helper_rep_ins(struct vcpu *v, uint64_t packed, uint64_t unused1, uint64_t unused2)
 {
     return port_string(v, packed, true);
 }
 
-uint64_t helper_outs(struct vcpu *v, uint64_t packed, uint64_t unused1, uint64_t unused2)
+uint64_t helper_rep_outs(struct vcpu *v, uint64_t packed, uint64_t unused1, uint64_t unused2)
 {
     return port_string(v, packed, false);
 }

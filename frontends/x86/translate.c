@@ -25,6 +25,7 @@ static void gen_init(struct gen *g, struct vcpu *v, const struct tb_key *key, st
     uint64_t mode = key->mode;
 
     *g = (struct gen){.b = b, .key = key, .cpu = X86_CPU(v), .mode = mode};
+    g->features = x86_cpu_features ? x86_cpu_features(g->cpu) : UINT64_MAX;
     g->code64 = mode & X86_MODE_CS64;
     g->cpl = (uint8_t)x86_mode_cpl(mode);
     g->mmu_idx = (uint8_t)x86_mode_tlb_class(mode);
@@ -104,7 +105,7 @@ static bool translate_one(struct gen *g, const uint8_t *code, unsigned avail)
     struct x86_insn in;
     enum x86_decode_status status;
 
-    status = x86_decode(&in, code, MIN(avail, limit), g->mode, x86_cpu_features(g->cpu));
+    status = x86_decode(&in, code, MIN(avail, limit), g->mode, g->features);
     if (status == X86_DECODE_MORE && limit > avail)
         return false;
     if (status != X86_DECODE_OK && !in.len)

@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: MIT
 test-y += tests/unit/base tests/unit/error tests/unit/log
+test-y += tests/unit/memory tests/unit/timer

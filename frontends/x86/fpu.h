@@ -71,7 +71,5 @@ void x86_fpu_reset(struct x86_cpu *c);
  * normal and exact blocks again. Returns true if that changed the mode (x86_update_mode called).
  */
 bool x86_fpu_changed(struct x86_cpu *c);
-/* A SIMD or x87 exception was raised by the host in translated code. */
-unsigned x86_fpu_fault_vector(const struct x86_cpu *c);
 
 #endif

@@ -429,6 +429,7 @@ unsigned gen_exit_slot(struct gen *g, int64_t off)
 
 void gen_exit_to(struct gen *g, int64_t off)
 {
+    gen_x87_flush(g);
     if (g->stepping) {
         gen_set_pc(g, off);
         end_step(g);

@@ -68,6 +68,9 @@ static void open_insn(struct gen *g, const struct x86_insn *in)
 
 static void gen_insn(struct gen *g, const struct x86_insn *in, enum x86_decode_status status)
 {
+    g->in = in;
+    if (status != X86_DECODE_OK || !gen_x87_keeps_pending(g))
+        gen_x87_flush(g);
     open_insn(g, in);
     if (status == X86_DECODE_UD) {
         gen_raise(g, X86_UD);

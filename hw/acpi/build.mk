@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: MIT
-obj-y += hw/acpi/acpi_pm.o hw/acpi/piix4_pm.o
+obj-y += hw/acpi/acpi_pm.o hw/acpi/piix4_pm.o hw/acpi/tables.o
+generated-y += hw/acpi/dsdt-pc.aml.h

@@ -25,7 +25,8 @@ const struct machine_class *machine_find(const char *name, struct error **err)
     const char *names[32] = {NULL};
     unsigned n = 0;
 
-    FOR_EACH_MACHINE (p) {
+    FOR_EACH_MACHINE(p)
+    {
         if (matches(*p, name)) {
             return *p;
         }
@@ -40,7 +41,8 @@ const struct machine_class *machine_find(const char *name, struct error **err)
 
 void machine_help(GString *out)
 {
-    FOR_EACH_MACHINE (p) {
+    FOR_EACH_MACHINE(p)
+    {
         const struct machine_class *m = *p;
         if (m->alias) {
             g_string_append_printf(out, "%-20s %s (alias of %s)\n", m->alias, m->help, m->name);

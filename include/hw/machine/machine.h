@@ -47,7 +47,7 @@ struct machine_config {
     uint8_t uuid[16];
     bool uuid_given;
     struct {
-        int base; /* enum rtc_base */
+        int base;      /* enum rtc_base */
         int64_t start; /* seconds since 1970 for RTC_BASE_DATE */
         int clock;     /* index of host, rt, vm */
     } rtc;

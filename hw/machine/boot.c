@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* Booting a kernel without firmware: the memory map, the images, and their placing at each reset. */
+#include "hw/machine/boot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hw/core/device.h"
+#include "hw/core/memory.h"
+#include "system/cpu_boot.h"
+#include "util/error.h"
+
+struct placed {
+    uint64_t addr;
+    const void *data;
+    size_t len;
+    bool mapped; /* a file: its pages need not stay in memory */
+};
+
+static GArray *images; /* struct placed */
+
+/* --- files and placing ------------------------------------------------------------------------ */
+
+int boot_file_open(struct boot_file *f, const char *name, const char *what, struct error **err)
+{
+    struct stat st;
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        int ret = error_set_errno(err, errno, "cannot open %s '%s'", what, name);
+        if (fd >= 0) {
+            close(fd);
+        }
+        return ret;
+    }
+    void *data = S_ISREG(st.st_mode) && st.st_size > 0
+                     ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0)
+                     : MAP_FAILED;
+    close(fd);
+    if (data == MAP_FAILED) {
+        error_set(err, "%s '%s' is %s", what, name,
+                  S_ISREG(st.st_mode) && st.st_size == 0 ? "empty" : "not a readable file");
+        return -EINVAL;
+    }
+    *f = (struct boot_file){name, data, (size_t)st.st_size};
+    return 0;
+}
+
+static int place(struct boot_plan *plan, uint64_t addr, const void *data, size_t len, bool mapped,
+                 const char *what, struct error **err)
+{
+    struct placed p = {addr, data, len, mapped};
+
+    if (!range_fits(addr, len, plan->below_4g)) {
+        error_set(
+            err, "%s does not fit into memory: %zu bytes at %#" PRIx64 ", memory ends at %#" PRIx64,
+            what, len, addr, plan->below_4g);
+        return -ENOMEM;
+    }
+    g_array_append_val(images, p);
+    return 0;
+}
+
+int boot_place(struct boot_plan *plan, uint64_t addr, const void *data, size_t len,
+               const char *what, struct error **err)
+{
+    return place(plan, addr, data, len, true, what, err);
+}
+
+int boot_copy(struct boot_plan *plan, uint64_t addr, const void *data, size_t len, const char *what,
+              struct error **err)
+{
+    return place(plan, addr, g_memdup2(data, len), len, false, what, err);
+}
+
+/* Whole pages of a mapped file, so that it does not count as our memory. */
+static void give_back(const struct placed *p)
+{
+    uintptr_t start = ALIGN_DOWN((uintptr_t)p->data, 4096), end = (uintptr_t)p->data + p->len;
+
+    madvise((void *)start, end - start, MADV_DONTNEED);
+}
+
+static void place_all(struct reset_handler *h, enum reset_kind kind)
+{
+    for (guint i = 0; i < images->len; i++) {
+        const struct placed *p = &g_array_index(images, struct placed, i);
+        addr_space_write(&as_memory, p->addr, p->data, p->len);
+        if (p->mapped) {
+            give_back(p);
+        }
+    }
+}
+
+/* --- the memory map --------------------------------------------------------------------------- */
+
+static void add_e820(struct boot_plan *plan, uint64_t addr, uint64_t end, uint32_t type)
+{
+    if (end > addr) {
+        assert(plan->n_e820 < BOOT_E820_MAX);
+        plan->e820[plan->n_e820++] = (struct boot_e820){addr, end - addr, type};
+    }
+}
+
+static void make_e820(struct boot_plan *plan)
+{
+    uint64_t ebda = 0x9fc00;
+
+    add_e820(plan, 0, ebda, BOOT_E820_RAM);
+    add_e820(plan, ebda, 0xa0000, BOOT_E820_RESERVED);
+    add_e820(plan, 0xf0000, MIB(1), BOOT_E820_RESERVED);
+    add_e820(plan, MIB(1), plan->ram_top, BOOT_E820_RAM);
+    add_e820(plan, plan->ram_top, plan->below_4g, BOOT_E820_ACPI);
+    add_e820(plan, 0xfeffc000, 0xff000000, BOOT_E820_RESERVED);
+    add_e820(plan, 0xfffc0000, GIB(4), BOOT_E820_RESERVED);
+    add_e820(plan, GIB(4), GIB(4) + plan->cfg->ram_size - plan->below_4g, BOOT_E820_RAM);
+}
+
+static int place_acpi(struct boot_plan *plan, struct error **err)
+{
+    plan->ram_top = plan->below_4g;
+    if (!plan->acpi) {
+        return 0;
+    }
+    const struct acpi_tables *t = plan->acpi;
+    plan->ram_top = ALIGN_DOWN(plan->below_4g - t->tables->len, KIB(4));
+    plan->rsdp = BOOT_RSDP_ADDR;
+    acpi_tables_relocate(plan->acpi, (uint32_t)plan->ram_top);
+    if (boot_copy(plan, plan->ram_top, t->tables->data, t->tables->len, "ACPI tables", err) < 0) {
+        return -ENOMEM;
+    }
+    return boot_copy(plan, plan->rsdp, t->rsdp->data, t->rsdp->len, "ACPI RSDP", err);
+}
+
+/* --- the CPU ---------------------------------------------------------------------------------- */
+
+static int place_gdt(struct boot_plan *plan, struct cpu_boot_state *regs, struct error **err)
+{
+    static const uint64_t gdt[] = {0, 0, 0x00cf9b000000ffffull /* 32-bit code */,
+                                   0x00cf93000000ffffull /* data */};
+    uint8_t buf[sizeof(gdt)];
+
+    for (unsigned i = 0; i < ARRAY_SIZE(gdt); i++) {
+        st_le64(buf + 8 * i, gdt[i]);
+    }
+    *regs = (struct cpu_boot_state){
+        .gdt_base = BOOT_GDT_ADDR,
+        .gdt_limit = sizeof(gdt) - 1,
+        .cs = BOOT_CS,
+        .ds = BOOT_DS,
+        .esp = BOOT_STACK_ADDR,
+    };
+    return boot_copy(plan, BOOT_GDT_ADDR, buf, sizeof(buf), "GDT", err);
+}
+
+int boot_direct(struct boot_plan *plan, struct error **err)
+{
+    static int (*const loaders[])(struct boot_plan *, const struct boot_file *,
+                                  struct cpu_boot_state *,
+                                  struct error **) = {boot_linux, boot_multiboot, boot_pvh};
+    static struct reset_handler handler = {.reset = place_all};
+    struct cpu_boot_state regs;
+    struct boot_file kernel;
+    int ret = 0;
+
+    images = g_array_new(FALSE, FALSE, sizeof(struct placed));
+    if (boot_file_open(&kernel, plan->cfg->kernel, "kernel", err) < 0 ||
+        place_acpi(plan, err) < 0 || place_gdt(plan, &regs, err) < 0) {
+        return -EINVAL;
+    }
+    make_e820(plan);
+    for (unsigned i = 0; i < ARRAY_SIZE(loaders) && ret == 0; i++) {
+        ret = loaders[i](plan, &kernel, &regs, err);
+    }
+    if (ret == 0) {
+        error_set(err,
+                  "'%s' is no kernel: neither a Linux bzImage, nor multiboot, nor an ELF "
+                  "image with a PVH entry",
+                  plan->cfg->kernel);
+        return -EINVAL;
+    }
+    if (ret > 0) {
+        reset_handler_add(&handler);
+        cpu_set_boot_state(&regs);
+    }
+    return ret < 0 ? ret : 0;
+}

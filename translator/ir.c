@@ -59,7 +59,7 @@ static unsigned call_fuse(const struct ir_insn *i, const struct ir_block *b)
 {
     if (i->aux >= b->n_helpers)
         return OSZAPC;
-    return b->helpers[i->aux].flags & (HF_READ_FLAGS | HF_RAISE) ? OSZAPC : 0;
+    return b->helpers[i->aux].flags & HF_READ_FLAGS ? OSZAPC : 0;
 }
 
 unsigned ir_insn_fuse(const struct ir_insn *i, const struct ir_block *b)

@@ -99,6 +99,7 @@ struct x86_cpu {
     /* x87, see fpu.h and gen_x87.c */
     uint64_t fpu_ip, fpu_dp; /* last instruction (FIP is the sum of fpu_ip and fpu_ip_off), last faulting operand */
     int32_t fpu_ip_off;
+    bool fpu_ferr; /* FERR# asserted */
     uint16_t fpu_op;
 
     const struct x86_model *model; /* CPUID */

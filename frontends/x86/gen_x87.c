@@ -215,6 +215,8 @@ static void gen_plain(struct gen *g, const struct x87_row *row)
     if (exact(g) && row->bytes && !(row->flags & FX_CONTROL))
         address = operand_address(g);
     emit_fpu(g, row);
+    if (exact(g) && row == &x87_rows[X87_FNCLEX])
+        gen_helper(g, HLP_fpu_settled, IR_NONE, IR_NONE, IR_NONE);
     if (row->flags & FX_CONTROL)
         return;
     note_instruction(g);
@@ -228,7 +230,7 @@ static void gen_fninit(struct gen *g, const struct x87_row *row)
     clear_pointers(g);
     if (!exact(g))
         return;
-    gen_helper(g, HLP_fpu_masked, IR_NONE, IR_NONE, IR_NONE);
+    gen_helper(g, HLP_fpu_settled, IR_NONE, IR_NONE, IR_NONE);
     gen_exit_lookup_next(g);
 }
 

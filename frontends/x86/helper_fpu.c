@@ -53,10 +53,20 @@ void x86_fpu_reset(struct x86_cpu *c)
     c->fpu_exact = true;
 }
 
+/* FERR# stays active as long as the error it told of. */
+static void release_ferr(struct x86_cpu *c)
+{
+    if (!c->fpu_ferr || ld_le16(c->v.fx + FX_FSW) & FPU_SW_ES)
+        return;
+    c->fpu_ferr = false;
+    x86_set_ferr(false);
+}
+
 bool x86_fpu_changed(struct x86_cpu *c)
 {
     bool exact = ~ld_le16(c->v.fx + FX_FCW) & FPU_CW_EXC;
 
+    release_ferr(c);
     if (exact == c->fpu_exact)
         return false;
     c->fpu_exact = exact;
@@ -281,8 +291,8 @@ uint64_t helper_fldcw_exact(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
     return 0;
 }
 
-/* Translated code has executed FNINIT in an exact block. */
-uint64_t helper_fpu_masked(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
+/* Translated code has executed FNINIT or FNCLEX in an exact block. */
+uint64_t helper_fpu_settled(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
 {
     x86_fpu_changed(X86_CPU(v));
     return 0;
@@ -298,6 +308,7 @@ uint64_t helper_fpu_ferr(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
     if (!(a & FPU_SW_ES) || x86_ignne())
         return 0;
     vcpu_sync_state(v);
+    X86_CPU(v)->fpu_ferr = true;
     x86_set_ferr(true);
     v->halted = true;
     vcpu_unwind_exit(v);

@@ -251,9 +251,14 @@ static void run_guard(struct interp_frame *f, const struct ir_insn *i)
 
 static void run_call(struct interp_frame *f, const struct ir_insn *i)
 {
-    uint64_t res = f->b->helpers[i->aux].fn(f->cpu, interp_get(f, i->src[0]),
-                                            interp_get(f, i->src[1]), interp_get(f, i->src[2]));
+    const struct ir_helper *h = &f->b->helpers[i->aux];
+    uint64_t a = interp_get(f, i->src[0]), b = interp_get(f, i->src[1]);
+    uint64_t c = interp_get(f, i->src[2]), res;
 
+    if ((h->flags & (HF_LEAF | HF_FP)) == (HF_LEAF | HF_FP))
+        res = interp_fp_call(f->cpu, h->fn, a, b, c);
+    else
+        res = h->fn(f->cpu, a, b, c);
     if (i->dst)
         interp_put(f, i->dst, IR_I64, res);
 }

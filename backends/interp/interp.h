@@ -66,5 +66,7 @@ void interp_fp_fini(void);
 /* Bytes of the thunk for an insn, or -ENOSPC. */
 int interp_fp_compile(const struct ir_insn *i, const struct code_span *to);
 void interp_fp_run(struct interp_frame *f, const struct ir_insn *i, const uint8_t *thunk);
+/* interp_fp_leaf.c: call a leaf helper with the guest's FP state in the host's registers. */
+uint64_t interp_fp_call(struct vcpu *cpu, ir_helper_fn fn, uint64_t a, uint64_t b, uint64_t c);
 
 #endif

@@ -188,6 +188,8 @@ static void run_store(struct interp_frame *f, const struct ir_insn *i, struct fp
     gva_t addr = interp_address(f, i);
 
     softtlb_probe(f->cpu, addr, bytes, TLB_WRITE, f->tb->mmu_idx, interp_memflags(f, i));
+    if (i->op == IR_fpu && f->cpu->fx[0] != 0x7f) /* an unmasked exception suppresses the store */
+        softtlb_read(f->cpu, addr, args->mem, bytes, f->tb->mmu_idx, interp_memflags(f, i));
     memcpy(fx, f->cpu->fx, sizeof(fx));
     if (!execute(fx, args, thunk)) {
         memcpy(f->cpu->fx, fx, sizeof(fx));

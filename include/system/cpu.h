@@ -51,13 +51,25 @@ struct vcpu_apic_ops {
     void (*set_tpr)(void *opaque, uint8_t tpr);
     uint64_t (*get_base)(void *opaque);        /* IA32_APIC_BASE */
     int (*set_base)(void *opaque, uint64_t v); /* 0, or -1: #GP */
-    int (*msr_read)(void *opaque, uint32_t msr, uint64_t *v); /* x2APIC MSRs 800h..8FFh; -1: #GP */
+    int (*msr_read)(void *opaque, uint32_t msr, uint64_t *v); /* 6E0h (TSC deadline) and x2APIC MSRs 800h..8FFh; -1: #GP */
     int (*msr_write)(void *opaque, uint32_t msr, uint64_t v);
     uint8_t (*sipi_vector)(void *opaque);
     void (*init)(void *opaque);                /* INIT reached the CPU: reset all but ID and base */
 };
 void vcpu_set_apic(struct vcpu *cpu, const struct vcpu_apic_ops *ops, void *opaque);
 bool vcpu_is_bsp(const struct vcpu *cpu);
+
+/*
+ * The core crystal clock: what the local APIC timer counts, and what CPUID leaf 15h says (ECX), by
+ * which kernels set that timer without calibrating it.
+ */
+#define VCPU_CRYSTAL_HZ 1000000000u
+
+/*
+ * The CLK_VIRTUAL time at which the vCPU's TSC reaches `tsc` (TIMER_NEVER if not in this life; in
+ * the past if it has). On the vCPU's thread. Who changes the TSC writes the deadline MSR back.
+ */
+int64_t vcpu_tsc_to_ns(const struct vcpu *cpu, uint64_t tsc);
 
 /* Chipset wires into all CPUs. */
 void cpu_set_a20(bool enabled);                       /* A20M# */

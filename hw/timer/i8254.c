@@ -347,7 +347,7 @@ static void latch_status(struct channel *c, uint64_t tick)
     c->status = (uint8_t)(c->rw << PIT_CW_RW_SHIFT | c->mode << PIT_CW_MODE_SHIFT | c->bcd);
     if (out_at(c, tick))
         c->status |= PIT_STATUS_OUT;
-    if (c->null_count)
+    if (c->null_count || (c->counting && tick < c->start))
         c->status |= PIT_STATUS_NULL;
     c->status_latched = true;
 }

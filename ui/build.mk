@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+obj-y += ui/input.o

@@ -56,6 +56,15 @@ enum { SEG_TYPE = 0xf, SEG_S = 0x10, SEG_DPL = 0x60, SEG_P = 0x80, SEG_AVL = 0x1
 
 struct x86_dtable { uint64_t base; uint32_t limit; };
 
+/* A page of paging structures in plain RAM the walker has met (mmu.c). */
+struct x86_pt_page {
+    gpa_t tag; /* page address | 1 */
+    const struct addr_space *as;
+    unsigned generation; /* of the address space's view */
+    uint8_t *host;
+    ram_addr_t ram;
+};
+
 struct x86_cpu {
     struct vcpu v; /* first */
 
@@ -63,7 +72,11 @@ struct x86_cpu {
     uint8_t cpl;
     bool intr_shadow; /* after STI or MOV SS/POP SS: interrupts (and for SS debug traps) wait one instruction */
     bool nmi_blocked, smm, nmi_in_smm;
-    uint64_t mode; /* the tb_key mode bits, recomputed by x86_update_mode() */
+    uint64_t mode;     /* the tb_key mode bits, recomputed by x86_update_mode() */
+    uint64_t mode_cr;  /* of those: what depends on CR0, CR4, EFER, SMM only */
+    uint64_t mode_seg; /* and on the data segment registers */
+    uint64_t mode_cs_base; /* what the context id was made for, if CS is not flat */
+    uint32_t mode_cs_limit, mode_variant;
     bool fpu_exact; /* an unmasked x87 exception is possible */
 
     uint64_t cr0, cr2, cr3, cr4, efer, xcr0;
@@ -106,6 +119,7 @@ struct x86_cpu {
     const struct vcpu_apic_ops *apic;
     void *apic_opaque;
     gpa_t a20_mask;
+    struct x86_pt_page pt_pages[16];
 };
 #define X86_CPU(vcpu) ((struct x86_cpu *)(vcpu))
 

@@ -415,16 +415,16 @@ static void end(struct gen *g, enum ir_op op)
 static void end_step(struct gen *g)
 {
     if (g->reports)
-        gen_helper(g, HLP_step_done, IR_NONE, IR_NONE, IR_NONE);
+        gen_helper(g, HLP_step_done, gen_const(g, (int64_t)g->mode), IR_NONE, IR_NONE);
     end(g, IR_exit_loop);
 }
 
-/* Backward jumps and jumps that leave the page poll. */
+/* Backward jumps and jumps that leave the page poll, and what ends an interrupt shadow. */
 unsigned gen_exit_slot(struct gen *g, int64_t off)
 {
     bool leaves = off < 0 || off >= (int64_t)SOFTTLB_PAGE;
 
-    return ir_exit_add(g->b, off, leaves || off <= g->off);
+    return ir_exit_add(g->b, off, leaves || off <= g->off || g->shadow);
 }
 
 void gen_exit_to(struct gen *g, int64_t off)

@@ -36,6 +36,7 @@ struct gen {
     enum ir_type type; /* operand size */
     int64_t off, next; /* this and the following instruction's PC, from pc_page */
     bool ended;
+    bool shadow; /* this instruction follows STI: poll when it has been executed */
     bool x87_pending, x87_based; /* FIP not stored yet / its base stored in this block (gen_x87.c) */
     int64_t x87_off;             /* the pending FIP, from pc_page */
 };
@@ -135,6 +136,8 @@ void gen_exit_lookup_next(struct gen *g); /* pc = next instruction */
 void gen_exit_lookup(struct gen *g);      /* a helper has set vcpu.pc (linear) */
 void gen_exit_loop_next(struct gen *g);   /* to the run loop, pc = next */
 void gen_exit_loop(struct gen *g);
+/* The block ends behind STI: the following one has the shadow's instruction (gen_sys.c). */
+void gen_leave_in_shadow(struct gen *g);
 /* Restart this instruction (REP interrupted) if value (I64) is 0. */
 void gen_restart_ifz(struct gen *g, ir_ref value);
 

@@ -112,7 +112,7 @@ static void map_chunk(struct string *st, struct operand *o, uint64_t n)
  */
 static uint64_t chunk(struct string *st, struct operand *a, struct operand *b)
 {
-    uint64_t n = st->s.one ? MIN(st->left, 1) : st->left;
+    uint64_t n = st->s.one ? MIN(st->left, (uint64_t)1) : st->left;
 
     locate(st, a);
     n = MIN(n, chunk_elements(st, a));

@@ -30,7 +30,7 @@ static void gen_init(struct gen *g, struct vcpu *v, const struct tb_key *key, st
     g->cpl = (uint8_t)x86_mode_cpl(mode);
     g->mmu_idx = (uint8_t)x86_mode_tlb_class(mode);
     g->sbits = g->code64 ? 64 : mode & X86_MODE_SS32 ? 32 : 16;
-    g->reports = key->variant & (TBV_SINGLE_STEP | TBV_DEBUG);
+    g->reports = key->variant & (TBV_SINGLE_STEP | TBV_DEBUG) || mode & (X86_MODE_SHADOW | X86_MODE_RF);
     g->stepping = g->reports || key->variant & TBV_ONE_INSN;
     b->mmu_idx = g->mmu_idx;
     b->pc_bits = g->code64 ? 64 : 32;
@@ -72,6 +72,8 @@ static void gen_insn(struct gen *g, const struct x86_insn *in, enum x86_decode_s
     if (status != X86_DECODE_OK || !gen_x87_keeps_pending(g))
         gen_x87_flush(g);
     open_insn(g, in);
+    if (g->key->variant & TBV_DEBUG)
+        gen_helper(g, HLP_code_breakpoint, gen_linear_pc(g, g->off), IR_NONE, IR_NONE);
     if (status == X86_DECODE_UD) {
         gen_raise(g, X86_UD);
         return;
@@ -105,6 +107,7 @@ static void log_insn(const struct gen *g, const struct x86_insn *in, const uint8
 static bool translate_one(struct gen *g, const uint8_t *code, unsigned avail)
 {
     unsigned limit = limit_avail(g, g->off);
+    bool in_shadow = g->shadow;
     struct x86_insn in;
     enum x86_decode_status status;
 
@@ -116,10 +119,21 @@ static bool translate_one(struct gen *g, const uint8_t *code, unsigned avail)
     if (log_enabled(LOG_IN_ASM))
         log_insn(g, &in, code);
     gen_insn(g, &in, status);
-    if (!g->ended && g->stepping)
+    if (!g->ended && (g->stepping || in_shadow))
         gen_exit_next(g);
+    if (in_shadow)
+        g->shadow = false;
     g->off = g->next;
     return true;
+}
+
+/* The block ends before the next instruction. */
+static void leave(struct gen *g)
+{
+    if (g->shadow)
+        gen_leave_in_shadow(g);
+    else
+        gen_exit_to(g, g->off);
 }
 
 /* An instruction across the page end is a block of its own. */
@@ -131,7 +145,7 @@ static void translate_straddling(struct gen *g, const uint8_t *code, unsigned av
     memcpy(buf + MIN(avail, MAX_INSN_BYTES), code2, MAX_INSN_BYTES);
     translate_one(g, buf, MIN(avail, MAX_INSN_BYTES) + MAX_INSN_BYTES);
     if (!g->ended)
-        gen_exit_next(g);
+        leave(g);
 }
 
 int x86_translate(struct vcpu *v, const struct tb_key *key, const uint8_t *code, unsigned avail, const uint8_t *code2, struct ir_block *b)
@@ -149,11 +163,11 @@ int x86_translate(struct vcpu *v, const struct tb_key *key, const uint8_t *code,
     }
     while (!g.ended) {
         if (at >= avail || b->guest_insns >= MAX_BLOCK_INSNS || ir_block_full(b)) {
-            gen_exit_to(&g, g.off);
+            leave(&g);
         } else if (!translate_one(&g, code + at, avail - at)) {
             if (!at)
                 return 1;
-            gen_exit_to(&g, g.off);
+            leave(&g);
         }
         at = (unsigned)(g.off - (int64_t)(key->phys & (SOFTTLB_PAGE - 1)));
     }

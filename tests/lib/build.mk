@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+test-obj-y += tests/lib/minipc.o

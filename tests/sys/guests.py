@@ -98,7 +98,7 @@ def netboot(arch):
     path = '{g}/netboot/%s/' % arch
     return Entry(
         guests=['netboot'],
-        args=['-m', '768', '-nographic', '-kernel', path + 'vmlinuz', '-initrd',
+        args=['-m', '1024', '-nographic', '-kernel', path + 'vmlinuz', '-initrd',
               path + 'initrd.gz', '-append', 'console=ttyS0 quiet'],
         steps=[Expect('Select a language', 300, 'first menu'), Expect('English'), *QUIT])
 
@@ -141,6 +141,14 @@ def memtest(bits):
         trouble=r'Errors: *[1-9]')
 
 
+# One disk is a tar file of tests/sys/torture: sdb, or sda if it was probed first.
+TORTURE = [
+    *command('nproc', '^2'),
+    Send('(tar xf /dev/sdb || tar xf /dev/sda) && cd torture\n'), Expect('torture# '),
+    *command('gcc -O2 -pthread -o torture *.c; echo compiled $?', '^compiled 0', 300),
+    *command('./torture 50', '^torture: passed', 900),
+]
+
 DEBUG_EXIT = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=4', '-no-reboot']
 MBKERNEL = [Expect('mbkernel: started', 120), Expect('mbkernel: all checks passed', 10)]
 MBKERNEL_TROUBLE = 'mbkernel: (FAIL|checks FAILED|no debug-exit)'
@@ -164,6 +172,8 @@ ENTRIES = {
     'netboot-i386': netboot('i386'),
     'debian': debian(COMPILE),
     'debian-smp': debian([*command('nproc', '^2'), *COMPILE], '-smp', '2'),
+    'debian-torture': debian(TORTURE, '-smp', '2', '-hdb', '{t}/sources', sources=['torture'],
+                             trouble=TROUBLE + '|torture: FAIL'),
     'grub-cd': Entry(
         guests=['grub-cd'],
         args=['-m', '64', '-nographic', '-cdrom', '{g}/grub-cd/rescue.iso', *DEBUG_EXIT],

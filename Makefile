@@ -138,7 +138,7 @@ bring-up := $(if $(MAIN),,-no-pie -Wl,--unresolved-symbols=ignore-all)
 $(addprefix $(B)/,$(TESTS)): $(B)/%: $(B)/obj/%.o $(B)/libtest.a $(B)/libdoppel.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $(bring-up) -o $@ $< $(B)/libtest.a $(whole) $(CHECK_LIBS) $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(bring-up) $(ldflags-$*) -o $@ $< $(B)/libtest.a $(whole) $(CHECK_LIBS) $(LIBS)
 
 $(G)/%.aml.h: %.asl config.mk
 	@mkdir -p $(@D)

@@ -34,7 +34,7 @@
 static int highest_bit(const uint64_t words[4])
 {
     for (int i = 3; i >= 0; i--) {
-        uint64_t word = APIC_LOAD(words[i]);
+        uint64_t word = __atomic_load_n(&words[i], __ATOMIC_SEQ_CST);
 
         if (word)
             return i * 64 + 63 - __builtin_clzll(word);
@@ -112,7 +112,6 @@ static void raise_if_pending(struct apic *apic)
 static bool settle(struct apic *apic)
 {
     vcpu_lower_event(apic->cpu, VCPU_EV_INTR);
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (!something_pending(apic))
         return false;
     vcpu_raise_event(apic->cpu, VCPU_EV_INTR);
@@ -386,14 +385,13 @@ static void write_lvt(struct apic *apic, unsigned n, uint32_t val)
     val &= lvt_wmask[n];
     if (!(apic->svr & APIC_SVR_ENABLE))
         val |= APIC_LVT_MASKED;
-    APIC_STORE(apic->lvt[n], val);
+    __atomic_store_n(&apic->lvt[n], val, __ATOMIC_SEQ_CST); /* before the level is looked at */
     if (n == LVT_TIMER) {
         apic_timer_lvt_changed(apic, old);
     } else if (n == LVT_LINT0) {
         /* Edge-triggered has no remote IRR; a level that waits is seen now. */
         if (!(val & APIC_LVT_LEVEL))
             __atomic_fetch_and(&apic->lint_remote_irr, ~1u, __ATOMIC_SEQ_CST);
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
         apic_lint_changed(apic, 0, apic_bus_lint_level(0), false);
     }
 }

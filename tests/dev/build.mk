@@ -1,3 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Every C file here is a test.
 test-y += $(patsubst %.c,%,$(wildcard tests/dev/*.c))
+
+# Tests that play the CPUs themselves.
+fake-cpus := get current index count kick raise_event lower_event set_apic is_bsp tsc_to_ns
+ldflags-tests/dev/apic := $(fake-cpus:%=-Wl,--wrap=vcpu_%)
+ldflags-tests/dev/ioapic := $(ldflags-tests/dev/apic)

@@ -1,6 +1,15 @@
 # SPDX-License-Identifier: MIT
-# Native execution of single instructions needs an x86-64 host.
-ifeq ($(HOST_ARCH),x86_64)
-test-obj-y += tests/insn/native.o
-test-y += tests/insn/fpu_tables
-endif
+test-y += tests/insn/decode
+test-obj-y += tests/insn/host.o tests/insn/capstone_view.o
+
+# Freestanding programs that execute instructions under test on the host's CPU.
+NATIVE_FLAGS = -std=gnu11 -O2 -Wall -Wextra $(WERROR) -mgeneral-regs-only -fno-stack-protector \
+               -fcf-protection=none -ffreestanding -nostdlib -I.
+$(B)/tests/insn/native64: tests/insn/native.c tests/insn/native.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(NATIVE_FLAGS) -fPIE -static-pie -o $@ $<
+# Without 32-bit support in the compiler the 32-bit tests are skipped.
+$(B)/tests/insn/native32: tests/insn/native.c tests/insn/native.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(NATIVE_FLAGS) -m32 -fno-pie -no-pie -static -Wl,-Ttext-segment=0x60000000 -o $@ $< || echo 'no 32-bit native tests'
+$(B)/tests/insn/decode: | $(B)/tests/insn/native64 $(B)/tests/insn/native32

@@ -1,162 +1,319 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Native execution of test instructions: a stub loads the state, runs the code, stores the state.
- * A signal handler takes the registers of the fault out of its context.
+ * Executes single instructions natively. Freestanding: no libc, no TLS, general registers only, so
+ * that nothing of its own is in the way of the instruction under test. See native.h.
+ *
+ * Everything happens in a signal handler: it notes how the last case ended, puts the next case's
+ * state into the signal frame and returns into it. A seccomp filter turns system calls made from
+ * the code under test into SIGSYS.
  */
 #include "tests/insn/native.h"
 
-#include "translator/simd_ops.h"
+#include <stddef.h>
 
-#include <cpuid.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <ucontext.h>
+/* --- system calls --------------------------------------------------------------------- */
 
-static sigjmp_buf fault_exit;
-static struct native_state *running;
-static uint8_t *code_page, *memory;
+#ifdef __x86_64__
+enum { SYS_read = 0, SYS_write = 1, SYS_mmap = 9, SYS_mprotect = 10, SYS_sigaction = 13, SYS_exit = 60,
+       SYS_sigaltstack = 131, SYS_prctl = 157 };
 
-#define ARITH_FLAGS 0x8d5u
-
-static void take_context(struct native_state *s, const ucontext_t *uc)
+static long syscall6(long n, long a, long b, long c, long d, long e, long f)
 {
-    static const int order[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
-                                  REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
-                                  REG_R12, REG_R13, REG_R14, REG_R15};
+    register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
+    long ret;
 
-    for (unsigned i = 0; i < 16; i++) {
-        if (i != 4)
-            s->greg[i] = uc->uc_mcontext.gregs[order[i]];
+    __asm__ volatile("syscall" : "=a"(ret) : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
+    return ret;
+}
+#else
+enum { SYS_read = 3, SYS_write = 4, SYS_mmap = 192, SYS_mprotect = 125, SYS_sigaction = 174, SYS_exit = 1,
+       SYS_sigaltstack = 186, SYS_prctl = 172 };
+
+static long syscall6(long n, long a, long b, long c, long d, long e, long f)
+{
+    long ret, args[2] = {a, f};
+
+    __asm__ volatile("push %%ebx; push %%ebp; mov (%%ebx), %%ebp; push %%ebp; mov 4(%%ebx), %%ebp; pop %%ebx; int $0x80; pop %%ebp; pop %%ebx"
+                     : "=a"(ret) : "a"(n), "b"(args), "c"(b), "d"(c), "S"(d), "D"(e) : "memory");
+    return ret;
+}
+#endif
+
+enum { PROT_NONE = 0, PROT_R = 1, PROT_RW = 3, PROT_RX = 5, MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_FIXED = 0x10,
+       MAP_ANON = 0x20, MAP_POPULATE = 0x8000 };
+
+static void map(uint32_t addr, uint32_t size, int prot, int flags, int fd)
+{
+    if (syscall6(SYS_mmap, (long)addr, (long)size, prot, flags | MAP_FIXED | MAP_POPULATE, fd, 0) != (long)addr)
+        syscall6(SYS_exit, 2, 0, 0, 0, 0, 0);
+}
+
+static void protect(uint32_t addr, uint32_t size, int prot)
+{
+    if (syscall6(SYS_mprotect, (long)addr, (long)size, prot, 0, 0, 0))
+        syscall6(SYS_exit, 3, 0, 0, 0, 0, 0);
+}
+
+void *memcpy(void *to, const void *from, size_t n)
+{
+    void *ret = to;
+
+    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
+    return ret;
+}
+
+void *memset(void *to, int value, size_t n)
+{
+    void *ret = to;
+
+    __asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(value) : "memory");
+    return ret;
+}
+
+/* --- the signal frame -------------------------------------------------------------------- */
+
+struct stack_arg {
+    void *sp;
+    int flags;
+    size_t size;
+};
+
+#ifdef __x86_64__
+struct frame {
+    unsigned long uc_flags;
+    void *link;
+    struct stack_arg stack;
+    uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, eflags;
+    uint16_t cs, gs, fs, ss;
+    uint64_t err, trapno, oldmask, cr2;
+    uint8_t *fpstate;
+    uint64_t reserved[8];
+};
+
+static uint64_t *frame_reg(struct frame *f, unsigned i)
+{
+    uint64_t *const regs[16] = {&f->rax, &f->rcx, &f->rdx, &f->rbx, &f->rsp, &f->rbp, &f->rsi, &f->rdi,
+                                &f->r8, &f->r9, &f->r10, &f->r11, &f->r12, &f->r13, &f->r14, &f->r15};
+    return regs[i];
+}
+
+enum { REGS = 16, FX_OFFSET = 0 };
+
+static void put_legacy_fpu(uint8_t *fpstate, const uint8_t *fx)
+{
+    (void)fpstate;
+    (void)fx;
+}
+
+static void frame_selectors(const struct frame *f, uint16_t *sel)
+{
+    sel[1] = f->cs;
+    sel[2] = f->ss;
+    __asm__("mov %%es, %0" : "=r"(sel[0]));
+    __asm__("mov %%ds, %0" : "=r"(sel[3]));
+    __asm__("mov %%fs, %0" : "=r"(sel[4]));
+    __asm__("mov %%gs, %0" : "=r"(sel[5]));
+}
+#else
+struct frame {
+    unsigned long uc_flags;
+    void *link;
+    struct stack_arg stack;
+    uint16_t gs, pad1, fs, pad2, es, pad3, ds, pad4;
+    uint32_t edi, esi, ebp, esp, ebx, edx, ecx, eax, trapno, err, rip;
+    uint16_t cs, pad5;
+    uint32_t eflags, rsp_at_signal;
+    uint16_t ss, pad6;
+    uint8_t *fpstate;
+    uint32_t oldmask, cr2;
+};
+
+static uint32_t *frame_reg(struct frame *f, unsigned i)
+{
+    uint32_t *const regs[8] = {&f->eax, &f->ecx, &f->edx, &f->ebx, &f->esp, &f->ebp, &f->esi, &f->edi};
+
+    return regs[i];
+}
+
+enum { REGS = 8, FX_OFFSET = 112 };
+
+/* Tag word of FSAVE from the abridged one: empty or not is all the kernel takes from it. */
+static void put_legacy_fpu(uint8_t *fpstate, const uint8_t *fx)
+{
+    uint32_t *env = (uint32_t *)fpstate;
+    uint32_t tags = 0;
+
+    for (unsigned i = 0; i < 8; i++) {
+        if (!(fx[4] >> i & 1))
+            tags |= 3u << 2 * i;
     }
-    s->flags = uc->uc_mcontext.gregs[REG_EFL] & ARITH_FLAGS;
-    memcpy(s->fx, uc->uc_mcontext.fpregs, 416);
+    env[0] = 0xffff0000u | fx[0] | (uint32_t)fx[1] << 8;
+    env[1] = 0xffff0000u | fx[2] | (uint32_t)fx[3] << 8;
+    env[2] = 0xffff0000u | tags;
+    for (unsigned i = 0; i < 8; i++)
+        memcpy(fpstate + 28 + 10 * i, fx + 32 + 16 * i, 10);
 }
 
-static void on_fault(int signo, siginfo_t *info, void *context)
+static void frame_selectors(const struct frame *f, uint16_t *sel)
 {
-    if (!running)
-        abort();
-    take_context(running, context);
-    running->fault_addr = (uintptr_t)info->si_addr;
-    siglongjmp(fault_exit, signo);
+    sel[0] = f->es;
+    sel[1] = f->cs;
+    sel[2] = f->ss;
+    sel[3] = f->ds;
+    sel[4] = f->fs;
+    sel[5] = f->gs;
+}
+#endif
+
+/* --- cases ------------------------------------------------------------------------------------ */
+
+static struct native_batch *const batch = (struct native_batch *)NATIVE_SHARED;
+static uint32_t current; /* index of the running case; NATIVE_BATCH: none yet */
+static int second_page_there;
+
+static void wait_for_batch(void)
+{
+    char byte = 0;
+
+    if (current != NATIVE_BATCH)
+        syscall6(SYS_write, 1, (long)&byte, 1, 0, 0, 0);
+    if (syscall6(SYS_read, 0, (long)&byte, 1, 0, 0, 0) != 1)
+        syscall6(SYS_exit, 0, 0, 0, 0, 0, 0);
+    current = 0;
 }
 
-static void install(void)
+static void note_result(struct native_case *c, struct frame *f, int signo)
 {
-    static const int signals[] = {SIGILL, SIGSEGV, SIGFPE, SIGBUS, SIGTRAP};
-    struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
-
-    for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-        sigaction(signals[i], &sa, NULL);
-    code_page =
-        mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    memory = mmap(NULL, NATIVE_MEMORY + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                  -1, 0);
-    if (code_page == MAP_FAILED || memory == MAP_FAILED)
-        abort();
-    mprotect(memory + NATIVE_MEMORY, 4096, PROT_NONE);
+    for (unsigned i = 0; i < REGS; i++)
+        c->out.reg[i] = *frame_reg(f, i);
+    c->out.rip = f->rip;
+    c->out.flags = f->eflags;
+    memcpy(c->out.fx, f->fpstate + FX_OFFSET, 512);
+    c->signo = (uint32_t)signo;
+    c->vector = (uint32_t)f->trapno;
+    c->error = (uint32_t)f->err;
+    c->cr2 = f->cr2;
+    frame_selectors(f, c->sel);
+    if (!(c->flags & NATIVE_NO_DATA))
+        memcpy(c->data, (void *)NATIVE_DATA, NATIVE_RW_BYTES);
 }
 
-void native_init(struct native_state *s)
+static void put_code(const struct native_case *c)
 {
-    if (!code_page)
-        install();
-    memset(s, 0, sizeof(*s));
-    st_le16(s->fx, 0x37f);
-    st_le32(s->fx + 24, 0x1f80);
-    st_le32(s->fx + 28, 0xffff);
+    int there = !(c->flags & NATIVE_CODE_END);
+
+    if (there != second_page_there)
+        protect(NATIVE_CODE + NATIVE_PAGE, NATIVE_PAGE, there ? PROT_RX : PROT_NONE);
+    second_page_there = there;
+    protect(NATIVE_CODE, there ? 2 * NATIVE_PAGE : NATIVE_PAGE, PROT_RW);
+    memset((void *)NATIVE_CODE, 0xcc, there ? 2 * NATIVE_PAGE : NATIVE_PAGE);
+    memcpy((uint8_t *)NATIVE_CODE + c->code_at, c->code, c->code_len);
+    protect(NATIVE_CODE, there ? 2 * NATIVE_PAGE : NATIVE_PAGE, PROT_RX);
 }
 
-uint8_t *native_memory(void)
+static void put_fpu(const struct native_case *c, struct frame *f)
 {
-    return memory;
+    uint64_t *xstate_bv = (uint64_t *)(f->fpstate + FX_OFFSET + 512);
+
+    /* the last 48 bytes of the image are the kernel's */
+    memcpy(f->fpstate + FX_OFFSET, c->in.fx, 464);
+    *xstate_bv |= 3;
+    put_legacy_fpu(f->fpstate, c->in.fx);
 }
 
-/*
- * native_enter(state, code): state and code in rdi and rsi. The code runs with everything but rsp
- * loaded; afterwards [rsp] is the state. rsp - 8 holds the return address of the called code.
- */
-void native_enter(struct native_state *s, const uint8_t *code);
-__asm__(".text\n"
-        ".globl native_enter\n"
-        ".type native_enter, @function\n"
-        "native_enter:\n"
-        "push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
-        "push %rsi\n"
-        "push %rdi\n"
-        "sub $8, %rsp\n"
-        "fxrstor64 (%rdi)\n"
-        "pushq 640(%rdi)\n"
-        "popfq\n"
-        "mov 512(%rdi), %rax; mov 520(%rdi), %rcx; mov 528(%rdi), %rdx; mov 536(%rdi), %rbx\n"
-        "mov 552(%rdi), %rbp; mov 560(%rdi), %rsi\n"
-        "mov 576(%rdi), %r8; mov 584(%rdi), %r9; mov 592(%rdi), %r10; mov 600(%rdi), %r11\n"
-        "mov 608(%rdi), %r12; mov 616(%rdi), %r13; mov 624(%rdi), %r14; mov 632(%rdi), %r15\n"
-        "mov 568(%rdi), %rdi\n"
-        "call *16(%rsp)\n"
-        "mov %rdi, (%rsp)\n"
-        "mov 8(%rsp), %rdi\n"
-        "mov %rax, 512(%rdi); mov %rcx, 520(%rdi); mov %rdx, 528(%rdi); mov %rbx, 536(%rdi)\n"
-        "mov %rbp, 552(%rdi); mov %rsi, 560(%rdi)\n"
-        "mov %r8, 576(%rdi); mov %r9, 584(%rdi); mov %r10, 592(%rdi); mov %r11, 600(%rdi)\n"
-        "mov %r12, 608(%rdi); mov %r13, 616(%rdi); mov %r14, 624(%rdi); mov %r15, 632(%rdi)\n"
-        "pushfq; popq 640(%rdi)\n"
-        "mov (%rsp), %rax; mov %rax, 568(%rdi)\n"
-        "fxsave64 (%rdi)\n"
-        "fninit\n"
-        "add $24, %rsp\n"
-        "pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
-        "ret\n"
-        ".size native_enter, .-native_enter\n");
-_Static_assert(offsetof(struct native_state, greg) == 512 &&
-                   offsetof(struct native_state, flags) == 640,
-               "native_enter has these offsets");
-
-/* The caller's own control words after any outcome. */
-static void host_fpu(void)
+static void put_case(const struct native_case *c, struct frame *f)
 {
-    uint32_t mxcsr = 0x1f80;
-
-    __asm__ volatile("fninit; ldmxcsr %0; cld" : : "m"(mxcsr));
-}
-
-int native_run(struct native_state *s, const uint8_t *code, unsigned len)
-{
-    int signo;
-
-    memcpy(code_page, code, len);
-    code_page[len] = 0xc3;
-    running = s;
-    signo = sigsetjmp(fault_exit, 0);
-    if (!signo)
-        native_enter(s, code_page);
-    running = NULL;
-    host_fpu();
-    s->flags &= ARITH_FLAGS;
-    return signo;
-}
-
-bool native_has_feature(unsigned feature)
-{
-    unsigned a, b, c, d;
-
-    __cpuid(1, a, b, c, d);
-    switch (feature) {
-    case SF_SSE3:
-        return c & bit_SSE3;
-    case SF_SSSE3:
-        return c & bit_SSSE3;
-    case SF_SSE41:
-        return c & bit_SSE4_1;
-    case SF_SSE42:
-        return c & bit_SSE4_2;
-    case SF_PCLMUL:
-        return c & bit_PCLMUL;
-    case SF_AES:
-        return c & bit_AES;
-    default:
-        return true;
+    put_code(c);
+    if (!(c->flags & NATIVE_NO_DATA)) {
+        memcpy((void *)NATIVE_DATA, c->data, NATIVE_RW_BYTES);
+        protect(NATIVE_DATA + NATIVE_RO_PAGE * NATIVE_PAGE, NATIVE_PAGE, PROT_RW);
+        memcpy((uint8_t *)NATIVE_DATA + NATIVE_RO_PAGE * NATIVE_PAGE, c->ro, NATIVE_PAGE);
+        protect(NATIVE_DATA + NATIVE_RO_PAGE * NATIVE_PAGE, NATIVE_PAGE, PROT_R);
     }
+    for (unsigned i = 0; i < REGS; i++)
+        *frame_reg(f, i) = c->in.reg[i];
+    f->rip = c->in.rip;
+    f->eflags = c->in.flags;
+    f->oldmask = 0;
+    put_fpu(c, f);
+}
+
+__attribute__((used)) static void on_signal(int signo, void *info, struct frame *f)
+{
+    (void)info;
+    if (current < NATIVE_BATCH)
+        note_result(&batch->cases[current++], f, signo);
+    if (current >= batch->count)
+        wait_for_batch();
+    put_case(&batch->cases[current], f);
+}
+
+/* Entry of the handler: the kernel leaves EFLAGS.AC as the test had it. */
+#ifdef __x86_64__
+__asm__(".globl handler\nhandler: pushfq\n andl $~0x40000, (%rsp)\n popfq\n jmp on_signal\n"
+        ".globl restorer\nrestorer: mov $15, %eax\n syscall\n"
+        ".globl _start\n_start: xor %ebp, %ebp\n and $-16, %rsp\n call start\n");
+#else
+__asm__(".globl handler\nhandler: pushfl\n andl $~0x40000, (%esp)\n popfl\n jmp on_signal\n"
+        ".globl restorer\nrestorer: mov $173, %eax\n int $0x80\n"
+        ".globl _start\n_start: xor %ebp, %ebp\n and $-16, %esp\n call start\n");
+#endif
+void handler(void);
+void restorer(void);
+
+/* --- start --------------------------------------------------------------------------------------- */
+
+struct sigaction_arg {
+    void (*handler)(void);
+    unsigned long flags;
+    void (*restorer)(void);
+    uint64_t mask;
+};
+enum { SA_SIGINFO = 4, SA_RESTORER = 0x04000000, SA_ONSTACK = 0x08000000, SA_NODEFER = 0x40000000 };
+
+static void catch_signals(void)
+{
+    static uint8_t stack[65536] __attribute__((aligned(64)));
+    static const int signals[] = {4, 5, 7, 8, 11, 31}; /* ILL TRAP BUS FPE SEGV SYS */
+    struct stack_arg ss = {stack, 0, sizeof(stack)};
+    struct sigaction_arg sa = {handler, SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_NODEFER, restorer, 0};
+
+    syscall6(SYS_sigaltstack, (long)&ss, 0, 0, 0, 0, 0);
+    for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+        syscall6(SYS_sigaction, signals[i], (long)&sa, 0, 8, 0, 0);
+}
+
+struct bpf_insn {
+    uint16_t code;
+    uint8_t jt, jf;
+    uint32_t k;
+};
+
+/* System calls from the code under test trap; their return address is in its pages. */
+static void confine(void)
+{
+    enum { LD = 0x20, JEQ = 0x15, JGE = 0x35, RET = 0x06, IP_LOW = 8, IP_HIGH = 12 };
+    struct bpf_insn filter[] = {
+        {LD, 0, 0, IP_HIGH}, {JEQ, 0, 4, 0}, {LD, 0, 0, IP_LOW}, {JGE, 0, 2, NATIVE_CODE},
+        {JGE, 1, 0, NATIVE_CODE + 3 * NATIVE_PAGE}, {RET, 0, 0, 0x00030000u}, {RET, 0, 0, 0x7fff0000u},
+    };
+    struct { uint16_t len; struct bpf_insn *filter; } prog = {7, filter};
+
+    syscall6(SYS_prctl, 38, 1, 0, 0, 0, 0);                   /* PR_SET_NO_NEW_PRIVS */
+    syscall6(SYS_prctl, 22, 2, (long)&prog, 0, 0, 0);         /* PR_SET_SECCOMP, filter */
+}
+
+__attribute__((used)) static void start(void)
+{
+    map(NATIVE_SHARED, (sizeof(struct native_batch) + NATIVE_PAGE - 1) & ~(NATIVE_PAGE - 1), PROT_RW, MAP_SHARED, NATIVE_FD);
+    map(NATIVE_CODE, 2 * NATIVE_PAGE, PROT_RX, MAP_PRIVATE | MAP_ANON, -1);
+    map(NATIVE_DATA, 5 * NATIVE_PAGE, PROT_RW, MAP_PRIVATE | MAP_ANON, -1);
+    protect(NATIVE_DATA + 2 * NATIVE_PAGE, NATIVE_PAGE, PROT_NONE);
+    protect(NATIVE_DATA + NATIVE_RO_PAGE * NATIVE_PAGE, NATIVE_PAGE, PROT_R);
+    protect(NATIVE_DATA + 4 * NATIVE_PAGE, NATIVE_PAGE, PROT_NONE);
+    second_page_there = 1;
+    current = NATIVE_BATCH;
+    catch_signals();
+    confine();
+    __asm__ volatile("int3");
 }

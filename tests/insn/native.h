@@ -1,27 +1,59 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Executing single instructions on the host's processor with a given register state: the
- * reference of the differential tests. 64-bit user mode; code must not use RSP or leave by a jump.
+ * Protocol between a test driver and tests/insn/native64, native32: freestanding programs that
+ * execute single instructions on the host's CPU and say what came of it.
+ *
+ * Driver and program share a memfd (descriptor NATIVE_FD, one struct native_batch); the driver
+ * fills in cases, writes a byte to descriptor 0 of the program, and reads a byte from its
+ * descriptor 1 when they are done. All types have the same layout in 32 and 64 bits.
+ *
+ * Memory of a case, the same addresses on the host and in the emulated machine:
+ *   NATIVE_CODE  2 pages, read-only, executable, filled with INT3 around the instruction. With
+ *                NATIVE_CODE_END the second one is not there.
+ *   NATIVE_DATA  page 0 and 1 read-write, 2 not there, 3 read-only, 4 not there
  */
 #ifndef TESTS_INSN_NATIVE_H
 #define TESTS_INSN_NATIVE_H
 
-#include "util/base.h"
+#include <stdint.h>
+
+#define NATIVE_FD       3
+#define NATIVE_PAGE     4096u
+#define NATIVE_CODE     0x10000000u
+#define NATIVE_DATA     0x20000000u
+#define NATIVE_RW_BYTES (2 * NATIVE_PAGE)
+#define NATIVE_RO_PAGE  3
+#define NATIVE_SHARED   0x30000000u
+#define NATIVE_BATCH    32
+
+enum { NATIVE_CODE_END = 1, NATIVE_NO_DATA = 2 /* data pages are neither set nor read */ };
 
 struct native_state {
-    uint8_t fx[512] __attribute__((aligned(64))); /* FXSAVE64 layout */
-    uint64_t greg[16];   /* RAX, RCX, RDX, RBX, -, RBP, RSI, RDI, R8 ..; RSP is not taken */
-    uint64_t flags;      /* arithmetic flags */
-    uint64_t fault_addr; /* of SIGSEGV */
+    uint64_t reg[16]; /* in the order of instruction encodings */
+    uint64_t rip;
+    uint64_t flags;
+    uint8_t fx[512]; /* FXSAVE64 / FXSAVE image */
 };
 
-#define NATIVE_MEMORY                                                                              \
-    8192 /* bytes of native_memory(), which is page aligned and followed by an unmapped page */
+struct native_case {
+    struct native_state in, out;
+    uint8_t code[16];
+    uint32_t code_len;
+    uint32_t code_at; /* offset of the code in its pages */
+    uint32_t flags;   /* NATIVE_CODE_END */
+    /* how it ended: exception vector (3: INT3, so the instruction completed), error code, CR2 */
+    uint32_t vector, error;
+    uint32_t signo;
+    uint64_t cr2;
+    uint16_t sel[6]; /* ES CS SS DS FS GS */
+    uint8_t data[NATIVE_RW_BYTES];    /* in and out */
+    uint8_t ro[NATIVE_PAGE];
+};
 
-void native_init(struct native_state *s);
-/* Run len bytes; returns 0 or the signal it raised (the state is that at the fault then). */
-int native_run(struct native_state *s, const uint8_t *code, unsigned len);
-uint8_t *native_memory(void);
-bool native_has_feature(unsigned feature); /* enum simd_feature */
+struct native_batch {
+    uint32_t count;
+    uint32_t pad;
+    struct native_case cases[NATIVE_BATCH];
+};
 
 #endif

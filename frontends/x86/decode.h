@@ -217,6 +217,6 @@ const struct x86_row *x86_row_at(unsigned i); /* NULL beyond the last */
 void x86_insn_text(const struct x86_insn *in, uint64_t pc, char *buf, size_t size);
 
 /* Feature mask of a CPU (from its model's CPUID). */
-uint64_t x86_cpu_features(const struct x86_cpu *cpu) __attribute__((weak));
+uint64_t x86_cpu_features(const struct x86_cpu *cpu);
 
 #endif

@@ -148,13 +148,13 @@ bool gen_x87_keeps_pending(const struct gen *g);
 void gen_x87_wait(struct gen *g); /* of a waiting instruction: raise pending x87 errors */
 
 /* --- one generator per row --- */
-#define I(opcode, NAME, func, op1, op2, op3, arg, flags, feature) void gen_##func(struct gen *g) __attribute__((weak));
+#define I(opcode, NAME, func, op1, op2, op3, arg, flags, feature) void gen_##func(struct gen *g);
 #include "frontends/x86/insns_1byte.def"
 #include "frontends/x86/insns_0f.def"
 #include "frontends/x86/insns_0f38.def"
 #undef I
-void gen_simd(struct gen *g) __attribute__((weak)); /* rows of simd_ops.def: row->arg is enum simd_op */
-void gen_fpu(struct gen *g) __attribute__((weak)); /* rows of x87_ops.def: opcode and modrm are in g->in */
+void gen_simd(struct gen *g); /* rows of simd_ops.def: row->arg is enum simd_op */
+void gen_fpu(struct gen *g); /* rows of x87_ops.def: opcode and modrm are in g->in */
 
 /* frontend_ops.translate */
 int x86_translate(struct vcpu *v, const struct tb_key *key, const uint8_t *code, unsigned avail, const uint8_t *code2, struct ir_block *b);

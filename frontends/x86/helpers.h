@@ -12,7 +12,7 @@ enum x86_helper {
     HLP_COUNT
 };
 
-#define HELPER(name, flags) uint64_t helper_##name(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c) __attribute__((weak));
+#define HELPER(name, flags) uint64_t helper_##name(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c);
 #include "frontends/x86/helpers.def"
 #undef HELPER
 

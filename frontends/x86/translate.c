@@ -25,7 +25,7 @@ static void gen_init(struct gen *g, struct vcpu *v, const struct tb_key *key, st
     uint64_t mode = key->mode;
 
     *g = (struct gen){.b = b, .key = key, .cpu = X86_CPU(v), .mode = mode};
-    g->features = x86_cpu_features ? x86_cpu_features(g->cpu) : UINT64_MAX;
+    g->features = x86_cpu_features(g->cpu);
     g->code64 = mode & X86_MODE_CS64;
     g->cpl = (uint8_t)x86_mode_cpl(mode);
     g->mmu_idx = (uint8_t)x86_mode_tlb_class(mode);
@@ -84,10 +84,6 @@ static void gen_insn(struct gen *g, const struct x86_insn *in, enum x86_decode_s
     }
     if (in->row->flags & X86F_CPL0 && g->cpl) {
         gen_raise_error(g, X86_GP, 0);
-        return;
-    }
-    if (!in->row->gen) {
-        gen_raise(g, X86_UD);
         return;
     }
     in->row->gen(g);

@@ -6,7 +6,7 @@
  * tables are left out by name.
  */
 #include "tests/test.h"
-#include "tests/insn/native.h"
+#include "tests/insn/inprocess.h"
 #include "translator/simd_ops.h"
 #include "translator/x87_ops.h"
 

@@ -11,6 +11,7 @@
 #include "hw/core/clock.h"
 #include "hw/core/device.h"
 #include "hw/core/lock.h"
+#include "system/gate.h"
 #include "system/mainloop.h"
 #include "util/trace.h"
 
@@ -142,6 +143,22 @@ static void end_request(void)
     mainloop_wakeup();
 }
 
+/* The same for what the guest shall not outrun. */
+static void end_final_request(void)
+{
+    gate_hold();
+    end_request();
+}
+
+/* Let the vCPUs go unless there is another such request by now. */
+static void release_held(void)
+{
+    pthread_mutex_lock(&request_lock);
+    if (pending.shutdown == SHUTDOWN_NONE && pending.reset == RESET_REASON_NONE && !pending.suspend)
+        gate_release_held();
+    pthread_mutex_unlock(&request_lock);
+}
+
 void runstate_request_reset(enum reset_reason reason)
 {
     bool ends = no_reboot && reason != RESET_REASON_WAKE && reason != RESET_REASON_HOST;
@@ -152,7 +169,7 @@ void runstate_request_reset(enum reset_reason reason)
         r->reset = reason;
     else if (r->shutdown == SHUTDOWN_NONE)
         r->shutdown = SHUTDOWN_GUEST_RESET;
-    end_request();
+    end_final_request();
 }
 
 void runstate_request_shutdown(enum shutdown_cause cause)
@@ -162,7 +179,7 @@ void runstate_request_shutdown(enum shutdown_cause cause)
     TRACE(request_shutdown, "cause %s", shutdown_cause_name(cause));
     if (r->shutdown == SHUTDOWN_NONE || cause == SHUTDOWN_INTERNAL_ERROR)
         r->shutdown = cause;
-    end_request();
+    end_final_request();
 }
 
 void runstate_request_debug_exit(uint32_t value)
@@ -173,7 +190,7 @@ void runstate_request_debug_exit(uint32_t value)
         r->shutdown = SHUTDOWN_DEBUG_EXIT;
         r->debug_exit = value;
     }
-    end_request();
+    end_final_request();
 }
 
 void runstate_request_powerdown(void)
@@ -185,7 +202,7 @@ void runstate_request_powerdown(void)
 void runstate_request_suspend(void)
 {
     begin_request()->suspend = true;
-    end_request();
+    end_final_request();
 }
 
 void runstate_request_wakeup(enum wakeup_reason reason)
@@ -280,9 +297,27 @@ static bool do_shutdown(const struct requests *r)
     return true;
 }
 
+static bool carry_out(const struct requests *r)
+{
+    if (r->has_stop)
+        vm_stop(r->stop);
+    if (r->shutdown != SHUTDOWN_NONE && do_shutdown(r))
+        return true;
+    if (r->reset != RESET_REASON_NONE)
+        do_reset(r->reset);
+    if (r->suspend)
+        do_suspend();
+    if (r->has_wakeup)
+        do_wakeup(r->wakeup);
+    if (r->powerdown)
+        notifier_notify(&notifiers[NOTIFY_POWERDOWN], NULL);
+    return false;
+}
+
 bool runstate_process_requests(void)
 {
     struct requests r;
+    bool end;
 
     assert(device_locked());
     pthread_mutex_lock(&request_lock);
@@ -290,19 +325,10 @@ bool runstate_process_requests(void)
     memset(&pending, 0, sizeof(pending));
     pthread_mutex_unlock(&request_lock);
 
-    if (r.has_stop)
-        vm_stop(r.stop);
-    if (r.shutdown != SHUTDOWN_NONE && do_shutdown(&r))
-        return true;
-    if (r.reset != RESET_REASON_NONE)
-        do_reset(r.reset);
-    if (r.suspend)
-        do_suspend();
-    if (r.has_wakeup)
-        do_wakeup(r.wakeup);
-    if (r.powerdown)
-        notifier_notify(&notifiers[NOTIFY_POWERDOWN], NULL);
-    return false;
+    end = carry_out(&r);
+    if (!end)
+        release_held();
+    return end;
 }
 
 /* --- the end -------------------------------------------------------------- */

@@ -21,11 +21,14 @@ static unsigned joined_count, parked_count;
 static bool ending;
 static pthread_cond_t opened = PTHREAD_COND_INITIALIZER;  /* vCPUs wait here */
 static pthread_cond_t arrived = PTHREAD_COND_INITIALIZER; /* closers wait here */
+static int held; /* gate_hold() counts as one closing; atomic */
 static void (*kick)(struct vcpu *vcpu) = vcpu_kick;
+static struct vcpu *(*current)(void) = vcpu_current;
 
-void gate_set_kick(void (*fn)(struct vcpu *vcpu))
+void gate_set_hooks(void (*kick_fn)(struct vcpu *vcpu), struct vcpu *(*current_fn)(void))
 {
-    kick = fn;
+    kick = kick_fn;
+    current = current_fn;
 }
 
 /* --- the vCPUs' side ------------------------------------------------------ */
@@ -97,6 +100,22 @@ void vcpu_gate_open(void)
     assert(device_locked() && vcpu_gate_flag > 0);
     if (__atomic_sub_fetch(&vcpu_gate_flag, 1, __ATOMIC_SEQ_CST) == 0)
         pthread_cond_broadcast(&opened);
+}
+
+void gate_hold(void)
+{
+    struct vcpu *self = current();
+
+    if (!__atomic_exchange_n(&held, 1, __ATOMIC_SEQ_CST))
+        __atomic_add_fetch(&vcpu_gate_flag, 1, __ATOMIC_SEQ_CST);
+    if (self)
+        kick(self);
+}
+
+void gate_release_held(void)
+{
+    if (__atomic_exchange_n(&held, 0, __ATOMIC_SEQ_CST))
+        vcpu_gate_open();
 }
 
 void vcpu_gate_shutdown(void)

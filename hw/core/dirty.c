@@ -77,7 +77,7 @@ static bool next_word(struct page_span *s, uint64_t *word, uint64_t *mask)
     return true;
 }
 
-void dirty_set(enum dirty_client client, ram_addr_t addr, uint64_t len)
+static void set_bits(enum dirty_client client, ram_addr_t addr, uint64_t len)
 {
     struct page_span s = span_of(addr, len);
     uint64_t w, mask;
@@ -88,6 +88,22 @@ void dirty_set(enum dirty_client client, ram_addr_t addr, uint64_t len)
         if ((__atomic_load_n(p, __ATOMIC_SEQ_CST) & mask) != mask)
             __atomic_fetch_or(p, mask, __ATOMIC_SEQ_CST);
     }
+}
+
+/*
+ * The contents must be visible before the bits are looked at: a client that
+ * clears a bit after our look would otherwise read the old contents and never
+ * hear of the write.
+ */
+static void order_after_write(void)
+{
+    __sync_synchronize();
+}
+
+void dirty_set(enum dirty_client client, ram_addr_t addr, uint64_t len)
+{
+    order_after_write();
+    set_bits(client, addr, len);
 }
 
 /* Is any page of the range clean? */
@@ -117,8 +133,9 @@ bool dirty_test(enum dirty_client client, ram_addr_t addr, uint64_t len)
 
 void dirty_mark_cpu(ram_addr_t addr, uint64_t len)
 {
-    dirty_set(DIRTY_VGA, addr, len);
-    dirty_set(DIRTY_MIGRATION, addr, len);
+    order_after_write();
+    set_bits(DIRTY_VGA, addr, len);
+    set_bits(DIRTY_MIGRATION, addr, len);
 }
 
 void dirty_mark(ram_addr_t addr, uint64_t len)

@@ -2,8 +2,11 @@
 /*
  * Is the machine running, and who wants it otherwise.
  *
- * Requests may come from any thread, with or without the device lock; the main
- * loop carries them out. Only the main thread changes the state.
+ * Requests may come from any thread (not from signal handlers), with or without
+ * the device lock; the main loop carries them out. After a request for reset,
+ * shutdown or suspend made on a vCPU thread, that vCPU is kicked and parks at the
+ * gate until the request has been served: it does not run past its own reset.
+ * Only the main thread changes the state.
  *
  * vCPU threads pass a gate: they join it, look at it in their run loop, and park
  * in it while the machine is stopped or somebody works on vCPU state.
@@ -168,7 +171,8 @@ void vcpu_gate_close(void);
 void vcpu_gate_open(void);
 
 /* End all vCPU threads: vcpu_gate_pass() returns false from now on. Waits until
- * all have left. */
+ * all that have joined have left. pthread_join() them without the device lock: a
+ * thread that was about to join the gate wants it. */
 void vcpu_gate_shutdown(void);
 
 #endif

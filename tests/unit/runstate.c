@@ -12,7 +12,7 @@
 #include "system/runstate.h"
 
 #include <pthread.h>
-#include <sched.h>
+#include <unistd.h>
 
 #define VCPUS 3
 
@@ -24,6 +24,13 @@ static struct fake {
     int kicked;
 } fakes[VCPUS];
 
+static __thread struct vcpu *self;
+
+static struct vcpu *current_fake(void)
+{
+    return self;
+}
+
 static void kick_fake(struct vcpu *vcpu)
 {
     __atomic_store_n(&((struct fake *)vcpu)->kicked, 1, __ATOMIC_SEQ_CST);
@@ -34,16 +41,17 @@ static void *fake_loop(void *opaque)
     struct fake *f = opaque;
     struct vcpu *vcpu = opaque;
 
+    self = vcpu;
     vcpu_gate_join(vcpu);
     while (vcpu_gate_pass(vcpu)) {
         __atomic_store_n(&f->inside, 1, __ATOMIC_SEQ_CST);
         while (!__atomic_exchange_n(&f->kicked, 0, __ATOMIC_SEQ_CST)) {
             __atomic_add_fetch(&f->rounds, 1, __ATOMIC_RELAXED);
-            if (f->rounds % 64 == 0) { /* now and then an I/O access */
+            if (f->rounds % 8 == 0) { /* now and then an I/O access */
                 device_lock();
                 device_unlock();
             }
-            sched_yield();
+            usleep(10);
         }
         __atomic_store_n(&f->inside, 0, __ATOMIC_SEQ_CST);
     }
@@ -54,7 +62,7 @@ static void *fake_loop(void *opaque)
 static void setup(void)
 {
     device_lock();
-    gate_set_kick(kick_fake);
+    gate_set_hooks(kick_fake, current_fake);
     ck_assert_int_eq(mainloop_init(NULL), 0);
 }
 
@@ -67,8 +75,10 @@ static void start_fakes(void)
 static void end_fakes(void)
 {
     vcpu_gate_shutdown();
+    device_unlock(); /* one that has not joined yet wants it */
     for (unsigned i = 0; i < VCPUS; i++)
         pthread_join(fakes[i].thread, NULL);
+    device_lock();
 }
 
 /* Wait until vCPU 0 has run. */
@@ -78,7 +88,7 @@ static void see_running(void)
 
     device_unlock();
     while (__atomic_load_n(&fakes[0].rounds, __ATOMIC_RELAXED) == before)
-        sched_yield();
+        usleep(10);
     device_lock();
 }
 
@@ -106,7 +116,7 @@ START_TEST(test_gate)
     start_fakes();
     check_parked();
     ck_assert_uint_eq(fakes[0].rounds, 0);
-    for (unsigned i = 0; i < 50; i++) {
+    for (unsigned i = 0; i < 20; i++) {
         vm_start();
         ck_assert_int_eq(told, RUNSTATE_RUNNING);
         see_running();
@@ -177,6 +187,46 @@ START_TEST(test_reset)
     ck_assert_int_eq(runstate_shutdown_cause(), SHUTDOWN_GUEST_RESET);
     ck_assert_int_eq(runstate_exit_status(), 0);
     end_fakes();
+    reset_handler_remove(&h);
+    mainloop_fini();
+}
+END_TEST
+
+/* A vCPU that asks for a reset does not run past it. */
+static void *outrunner(void *opaque)
+{
+    struct fake *f = opaque;
+
+    self = opaque;
+    vcpu_gate_join(self);
+    while (vcpu_gate_pass(self)) {
+        runstate_request_reset(RESET_REASON_GUEST);
+        ck_assert_int_eq(__atomic_exchange_n(&f->kicked, 0, __ATOMIC_SEQ_CST), 1);
+        __atomic_add_fetch(&f->rounds, 1, __ATOMIC_SEQ_CST);
+    }
+    vcpu_gate_leave(self);
+    return NULL;
+}
+
+START_TEST(test_hold)
+{
+    struct reset_handler h = {.reset = count_reset};
+
+    setup();
+    reset_handler_add(&h);
+    pthread_create(&fakes[0].thread, NULL, outrunner, &fakes[0]);
+    vm_start();
+    for (unsigned i = 1; i <= 100; i++) {
+        while (resets < i) {
+            mainloop_iterate(true);
+            runstate_process_requests();
+        }
+        ck_assert_uint_eq(fakes[0].rounds, i);
+    }
+    vcpu_gate_shutdown();
+    device_unlock();
+    pthread_join(fakes[0].thread, NULL);
+    device_lock();
     reset_handler_remove(&h);
     mainloop_fini();
 }
@@ -274,4 +324,4 @@ START_TEST(test_exit)
 }
 END_TEST
 
-TEST_MAIN("runstate", test_gate, test_reset, test_suspend, test_exit)
+TEST_MAIN("runstate", test_gate, test_reset, test_hold, test_suspend, test_exit)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-obj-y += hw/timer/i8254.o
+obj-y += hw/timer/i8254.o hw/timer/mc146818rtc.o

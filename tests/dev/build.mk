@@ -6,3 +6,4 @@ test-y += $(patsubst %.c,%,$(wildcard tests/dev/*.c))
 fake-cpus := get current index count kick raise_event lower_event set_apic is_bsp tsc_to_ns
 ldflags-tests/dev/apic := $(fake-cpus:%=-Wl,--wrap=vcpu_%)
 ldflags-tests/dev/ioapic := $(ldflags-tests/dev/apic)
+ldflags-tests/dev/mc146818rtc := -Wl,--wrap=runstate_request_wakeup

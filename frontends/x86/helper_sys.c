@@ -85,7 +85,7 @@ uint64_t helper_lar(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
 
     if (!desc_visible(X86_CPU(v), a, &d) || !type_has_rights(X86_CPU(v), x86_desc_type(&d)))
         return 0;
-    return with_zf(d.raw >> 32 & 0x00f0ff00);
+    return with_zf(d.raw >> 32 & 0x00ffff00);
 }
 
 uint64_t helper_lsl(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)

@@ -15,11 +15,27 @@
 
 #define REGION_SIZE_MAX (1ull << 62)
 
+/*
+ * Each thread remembers the last range it found in an address space: most
+ * lookups (page walks, TLB refills, a polled port) need no more. A hint is good
+ * as long as the view's generation is the one it was made under.
+ */
+#define HINT_SLOTS 4
+
+struct hint {
+    const struct addr_space *as;
+    unsigned generation;
+    struct flat_range range;
+};
+
+static __thread struct hint hints[HINT_SLOTS];
+
 struct addr_space as_memory, as_io, as_smm;
 
 static struct mem_region system_root, io_root, smm_root, smm_alias;
 static TAILQ_HEAD(, addr_space) spaces = TAILQ_HEAD_INITIALIZER(spaces);
 struct mem_listener_list mem_listeners = TAILQ_HEAD_INITIALIZER(mem_listeners);
+static unsigned last_generation, last_slot;
 static unsigned txn_depth;
 static bool txn_changed;
 
@@ -52,7 +68,7 @@ static void rebuild(struct addr_space *as)
         return;
     }
     __atomic_store_n(&as->view, view, __ATOMIC_SEQ_CST);
-    __atomic_add_fetch(&as->generation, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&as->generation, ++last_generation, __ATOMIC_SEQ_CST);
     if (old)
         epoch_defer(release_view, old);
     tell_changed(as);
@@ -97,6 +113,7 @@ void addr_space_init(struct addr_space *as, const char *name, struct mem_region 
     memset(as, 0, sizeof(*as));
     as->name = name;
     as->root = root;
+    as->slot = last_slot++ % HINT_SLOTS;
     TAILQ_INSERT_TAIL(&spaces, as, link);
     rebuild(as);
 }
@@ -108,6 +125,7 @@ void addr_space_fini(struct addr_space *as)
     assert(device_locked());
     TAILQ_REMOVE(&spaces, as, link);
     __atomic_store_n(&as->view, NULL, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&as->generation, ++last_generation, __ATOMIC_SEQ_CST);
     as->root = NULL;
     epoch_defer(release_view, old);
 }
@@ -398,20 +416,39 @@ static void fill_hole(struct mem_section *out, const struct flat_range *next, gp
     out->len = next ? next->start - gpa : MAX(UINT64_MAX - gpa, (uint64_t)1);
 }
 
-bool mem_lookup(struct addr_space *as, gpa_t gpa, struct mem_section *out)
+static cold_fn bool lookup_in_view(struct addr_space *as, gpa_t gpa, unsigned generation,
+                                   struct mem_section *out)
 {
     const struct flat_range *r, *next = NULL;
     const struct flat_view *view;
+    struct hint *hint = &hints[as->slot];
 
     epoch_read_begin();
     view = __atomic_load_n(&as->view, __ATOMIC_SEQ_CST);
     r = view ? flat_view_find(view, gpa, &next) : NULL;
-    if (r)
+    if (r) {
         fill_section(out, r, gpa);
-    else
+        hint->as = as;
+        hint->generation = generation;
+        hint->range = *r;
+    } else {
         fill_hole(out, next, gpa);
+    }
     epoch_read_end();
     return r != NULL;
+}
+
+bool mem_lookup(struct addr_space *as, gpa_t gpa, struct mem_section *out)
+{
+    unsigned generation = __atomic_load_n(&as->generation, __ATOMIC_SEQ_CST);
+    const struct hint *hint = &hints[as->slot];
+
+    if (likely(hint->generation == generation && hint->as == as && gpa >= hint->range.start &&
+               gpa <= hint->range.last)) {
+        fill_section(out, &hint->range, gpa);
+        return true;
+    }
+    return lookup_in_view(as, gpa, generation, out);
 }
 
 void addr_space_for_each(struct addr_space *as,

@@ -199,7 +199,8 @@ struct addr_space {
     const char *name;
     struct mem_region *root;
     struct flat_view *view; /* published; private to memory.c */
-    unsigned generation;    /* of the view, rises with each change */
+    unsigned generation;    /* of the view; no two views ever have the same */
+    unsigned slot;          /* of the readers' hints */
     TAILQ_ENTRY(addr_space) link;
 };
 

@@ -4,6 +4,10 @@
  */
 #include "translator/simd_ops.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 const struct simd_row simd_rows[SIMD_COUNT] = {
 #define V(name, map, prefix, opcode, reg, rm, mem, flags, feature)                                 \
     [SIMD_##name] = {#name, map, prefix, opcode, -1, reg, rm, mem, feature, flags},
@@ -72,6 +76,25 @@ bool simd_uses_xmm(const struct simd_row *r)
 {
     return (r->reg & V_CLASS) == SIMD_CLASS_X || (r->rm & V_CLASS) == SIMD_CLASS_X;
 }
+
+#if defined(__x86_64__)
+bool simd_host_has(enum simd_feature f)
+{
+    static const uint32_t ecx_bit[] = {
+        [SF_SSE3] = bit_SSE3,     [SF_SSSE3] = bit_SSSE3,   [SF_SSE41] = bit_SSE4_1,
+        [SF_SSE42] = bit_SSE4_2, [SF_PCLMUL] = bit_PCLMUL, [SF_AES] = bit_AES,
+    };
+    unsigned eax, ebx, ecx, edx;
+
+    __cpuid(1, eax, ebx, ecx, edx);
+    return f >= ARRAY_SIZE(ecx_bit) || (ecx & ecx_bit[f]) == ecx_bit[f];
+}
+#else
+bool simd_host_has(enum simd_feature f)
+{
+    return false;
+}
+#endif
 
 /* ModRM (with a SIB byte or displacement where the base needs it) for [base]. */
 static unsigned encode_base(uint8_t *p, unsigned reg, unsigned base)

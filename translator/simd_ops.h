@@ -72,6 +72,9 @@ static inline unsigned simd_mem_bytes(const struct simd_row *r, bool rexw)
     return r->flags & V_W64 && rexw ? 8 : r->mem;
 }
 
+/* Can this host execute the feature's rows? Guests must not be told of others. */
+bool simd_host_has(enum simd_feature f);
+
 /* Does the row name an XMM register (CR4.OSFXSR needed)? Rows of MMX registers alone do not. */
 bool simd_uses_xmm(const struct simd_row *r);
 

@@ -5,6 +5,7 @@
 #include "frontends/x86/cpuid.h"
 #include "frontends/x86/decode.h"
 #include "frontends/x86/sys.h"
+#include "translator/simd_ops.h"
 #include "util/error.h"
 
 #include <errno.h>
@@ -192,7 +193,7 @@ static void drop_dependents(struct x86_model *m)
 {
     static const struct { const char *name, *needs; } rows[] = {
         {"mmx", "fpu"}, {"fxsr", "fpu"}, {"sse", "fxsr"}, {"sse2", "sse"}, {"sse3", "sse2"}, {"ssse3", "sse2"},
-        {"sse4.1", "sse2"}, {"sse4.2", "sse2"}, {"lm", "pae"}, {"lm", "msr"}, {"lm", "sse2"}, {"lm", "pge"},
+        {"sse4.1", "sse2"}, {"sse4.2", "sse2"}, {"aes", "sse2"}, {"pclmulqdq", "sse2"}, {"lm", "pae"}, {"lm", "msr"}, {"lm", "sse2"}, {"lm", "pge"},
         {"syscall", "msr"}, {"pcid", "lm"}, {"invpcid", "lm"}, {"fsgsbase", "lm"}, {"xsave", "fxsr"},
         {"xsaveopt", "xsave"}, {"pse36", "pse"}, {"nx", "pae"}, {"tsc-deadline", "apic"}, {"smap", "msr"},
         {"pdpe1gb", "lm"}, {"lahf-lm", "lm"},
@@ -205,9 +206,23 @@ static void drop_dependents(struct x86_model *m)
     }
 }
 
+/* SIMD runs on the host's units: what those cannot do the guest must not try. */
+static void drop_missing_on_host(struct x86_model *m)
+{
+    static const struct { enum simd_feature feature; const char *name; } rows[] = {
+        {SF_SSE3, "sse3"}, {SF_SSSE3, "ssse3"}, {SF_SSE41, "sse4.1"}, {SF_SSE42, "sse4.2"},
+        {SF_PCLMUL, "pclmulqdq"}, {SF_AES, "aes"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (!simd_host_has(rows[i].feature))
+            set_feature(m, find_feature(rows[i].name), false);
+}
+
 /* What depends on the leaves a model has, and the decoder's view of the features. */
 static void finish_model(struct x86_model *m)
 {
+    drop_missing_on_host(m);
     drop_dependents(m);
     for (unsigned w = 0; w < X86_W_COUNT; w++) {
         uint32_t leaf = word_rows[w].leaf;

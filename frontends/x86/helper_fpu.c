@@ -488,7 +488,10 @@ static bool byte_selected(const uint8_t *mask, unsigned i)
     return mask[i] >> 7;
 }
 
-/* a: linear address; b: number of the data register, | number of the mask register << 8, | BIT(16) if XMM. */
+/*
+ * Bytes that are not selected are not written, but count for faults, as on Intel's processors.
+ * a: linear address; b: number of the data register, | number of the mask register << 8, | BIT(16) if XMM.
+ */
 uint64_t helper_maskmov(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
 {
     bool xmm = b >> 16 & 1;
@@ -496,10 +499,7 @@ uint64_t helper_maskmov(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
     const uint8_t *base = v->fx + (xmm ? FX_XMM : FX_ST);
     const uint8_t *data = base + 16 * (b & 15), *mask = base + 16 * (b >> 8 & 15);
 
-    for (unsigned i = 0; i < n; i++) {
-        if (byte_selected(mask, i))
-            guest_probe(v, x86_linear(X86_CPU(v), a + i), 1, TLB_WRITE);
-    }
+    guest_probe(v, a, n, TLB_WRITE);
     for (unsigned i = 0; i < n; i++) {
         if (byte_selected(mask, i))
             guest_write(v, x86_linear(X86_CPU(v), a + i), data + i, 1);

@@ -13,11 +13,13 @@ struct native_state {
     uint64_t greg[16];   /* RAX, RCX, RDX, RBX, -, RBP, RSI, RDI, R8 ..; RSP is not taken */
     uint64_t flags;      /* arithmetic flags */
     uint64_t fault_addr; /* of SIGSEGV */
+    uint64_t fault_pc;   /* where an exception came, from the start of the code */
 };
 
 #define NATIVE_MEMORY                                                                              \
     8192 /* bytes of native_memory(), which is page aligned and followed by an unmapped page */
 
+/* The first call installs signal handlers, which pass faults of other code on: start engines before. */
 void native_init(struct native_state *s);
 /* Run len bytes; returns 0 or the signal it raised (the state is that at the fault then). */
 int native_run(struct native_state *s, const uint8_t *code, unsigned len);

@@ -5,7 +5,7 @@ obj-y += translator/softtlb.o translator/softtlb_leaf.o
 obj-y += translator/tb.o translator/codebuf.o translator/exec.o translator/exec_leaf.o
 ifeq ($(HOST_ARCH),x86_64)
 # Called from generated code with the guest's FP and SIMD state in the host's registers.
-leaf-cflags := -mgeneral-regs-only $(if $(MODE),-fno-sanitize=all)
+leaf-cflags := $(if $(filter tsan,$(MODE)),,-mgeneral-regs-only -fno-sanitize=all)
 cflags-translator/softtlb_leaf.o = $(leaf-cflags)
 cflags-translator/exec_leaf.o = $(leaf-cflags)
 endif

@@ -15,7 +15,7 @@
 #define STUB_SIZE      KIB(64)
 #define BYTES_PER_TB   32 /* at least: bounds the lists */
 #define DATA_PER_CODE  3
-#define DATA_MIN       MIB(4)
+#define DATA_MIN       MIB(1)
 #define SPARE_FRACTION 16
 
 static struct {

@@ -89,7 +89,7 @@ void softtlb_remove_write(ram_addr_t addr, uint64_t len)
     len = ALIGN_UP(addr + len, (uint64_t)SOFTTLB_PAGE) - first;
     if (!track(first, len >> 12))
         return;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    full_fence();
     for (unsigned n = 0; n < exec_vcpu_count(); n++) {
         struct vcpu *cpu = exec_vcpu(n);
         unsigned found = 0;

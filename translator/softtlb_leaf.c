@@ -31,7 +31,7 @@ void *softtlb_fill_l1(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, en
     map_set(map->used, i, true);
     map_set(map->nonglobal, i, e->gen != l2->global_gen);
     if (a == TLB_WRITE) {
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        full_fence();
         if (__atomic_load_n(&softtlb_tracked[e->ram >> 12], __ATOMIC_RELAXED)) {
             __atomic_store_n(&l1->tag, softtlb_empty_tag(i), __ATOMIC_RELAXED);
             return NULL;

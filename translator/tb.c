@@ -259,7 +259,7 @@ static void link_locked(struct tb *from, struct tb_edge *e, struct tb *to, uint6
     const struct tb_slot *slot = NULL;
 
     if (in_page && (to->key.phys2 || tb_page(to, 0) != tb_page(from, 0))) {
-        e->by_table = true;
+        __atomic_store_n(&e->by_table, true, __ATOMIC_RELAXED);
         backend->link(from, e->index, NULL);
         return;
     }
@@ -363,7 +363,7 @@ static void written_in_page(ram_addr_t addr, uint64_t len)
 
 void tb_invalidate_ram(ram_addr_t addr, uint64_t len)
 {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    full_fence();
     while (len) {
         uint64_t n = MIN(len, SOFTTLB_PAGE - (addr & ~PAGE_MASK));
 
@@ -517,7 +517,7 @@ static struct tb *make_locked(struct vcpu *cpu, const struct tb_key *key, const 
         return tb;
     page_add(tb);
     hash_insert(tb);
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    full_fence();
     if (tb_changed(tb, gen1, gen2)) {
         invalidate_locked(tb);
         return NULL;

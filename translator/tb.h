@@ -41,7 +41,7 @@ struct tb_edge {
     struct tb_edge *next_in;    /* of the target's incoming edges */
     uint8_t index;              /* in from->edge[] */
     uint8_t relinks;
-    bool by_table;              /* never linked: goes by the jump table */
+    bool by_table;              /* (atomic) never linked: goes by the jump table */
 };
 
 struct tb {

@@ -341,7 +341,7 @@ static void run_op(struct interp_frame *f, const struct ir_insn *i)
         run_guard(f, i);
         break;
     case IR_fence:
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        full_fence();
         break;
     case IR_simd:
     case IR_fpu:
@@ -384,7 +384,7 @@ static bool enter_by_edge(struct interp_frame *f, const struct tb_edge *e, uint6
     if (tb_edge_in_page(e)) {
         to = __atomic_load_n(&e->to, __ATOMIC_ACQUIRE);
         if (!to || __atomic_load_n(&to->invalid, __ATOMIC_ACQUIRE))
-            return e->by_table && enter_by_table(f, pc);
+            return __atomic_load_n(&e->by_table, __ATOMIC_RELAXED) && enter_by_table(f, pc);
         enter_block(f, to, pc);
         return true;
     }
@@ -412,7 +412,7 @@ static bool take_exit(struct interp_frame *f, unsigned slot, enum exec_exit *why
     } else {
         if (enter_by_edge(f, e, pc))
             return false;
-        *why = e->by_table ? EXEC_LOOKUP : EXEC_EDGE;
+        *why = __atomic_load_n(&e->by_table, __ATOMIC_RELAXED) ? EXEC_LOOKUP : EXEC_EDGE;
         f->cpu->exit_slot = slot;
     }
     f->cpu->pc = pc;

@@ -136,6 +136,19 @@ static inline uint64_t bswap64(uint64_t v)
 #define HOST_BE_(bits, v) (v)
 #endif
 
+/* Orders everything before against everything after, store before load included. (ThreadSanitizer
+   does not know fences.) */
+static inline void full_fence(void)
+{
+#if defined(__SANITIZE_THREAD__)
+    static unsigned word;
+
+    __atomic_fetch_add(&word, 0, __ATOMIC_SEQ_CST);
+#else
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
 /*
  * ld_le16(p) ... st_be64(p, v): unaligned, of the named byte order. Spelled out
  * names (for grep): ld_le16 ld_le32 ld_le64 ld_be16 ld_be32 ld_be64

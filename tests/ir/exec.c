@@ -324,7 +324,7 @@ START_TEST(test_eviction)
     struct toy_asm a = {0x10000};
     unsigned n = 0;
 
-    for (; a.at < TOY_RAM - 0x1000; n++) {
+    for (; a.at < TOY_RAM / 4; n++) {
         toy_op1(&a, 0x0b, 1);
         toy_jmp(&a, a.at + 5 + 20);
         a.at += 20;
@@ -438,7 +438,7 @@ START_TEST(test_evict_both)
 
     toy_start(&backend_interp, 0, 2);
     toy_jmp(&a, 0x10000);
-    for (a.at = 0x10000; a.at < TOY_RAM / 2; n++) {
+    for (a.at = 0x10000; a.at < TOY_RAM / 4; n++) {
         toy_op1(&a, 0x0b, 1);
         toy_jmp(&a, a.at + 5 + 20);
         a.at += 20;

@@ -113,6 +113,7 @@ struct x86_cpu {
     uint64_t fpu_ip, fpu_dp; /* last instruction (FIP is the sum of fpu_ip and fpu_ip_off), last faulting operand */
     int32_t fpu_ip_off;
     bool fpu_ferr; /* FERR# asserted */
+    uint32_t fpu_ignored_cw; /* IGNNE#: FCW to be restored after the instruction, | BIT(16); or 0 */
     uint16_t fpu_op;
 
     const struct x86_model *model; /* CPUID */

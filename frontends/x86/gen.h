@@ -146,6 +146,7 @@ void gen_restart_ifz(struct gen *g, ir_ref value);
 void gen_x87_flush(struct gen *g);
 bool gen_x87_keeps_pending(const struct gen *g);
 void gen_x87_wait(struct gen *g); /* of a waiting instruction: raise pending x87 errors */
+void gen_x87_waited(struct gen *g); /* after one that is no x87 instruction */
 
 /* --- one generator per row --- */
 #define I(opcode, NAME, func, op1, op2, op3, arg, flags, feature) void gen_##func(struct gen *g);

@@ -91,8 +91,11 @@ void gen_simd(struct gen *g)
 {
     const struct simd_row *r = &simd_rows[g->in->row->arg];
 
-    if (simd_usable(g, simd_uses_xmm(r), r->flags & V_MMX))
-        emit_simd(g, g->in->row->arg);
+    if (!simd_usable(g, simd_uses_xmm(r), r->flags & V_MMX))
+        return;
+    emit_simd(g, g->in->row->arg);
+    if (r->flags & V_MMX)
+        gen_x87_waited(g);
 }
 
 /* --- MXCSR ------------------------------------------------------------------------------------- */
@@ -156,6 +159,8 @@ void gen_maskmov(struct gen *g)
         i->dst = ir_temp(g->b, IR_I32);
     }
     gen_helper(g, HLP_maskmov, string_address(g, xmm ? 16 : 8), gen_const(g, regs), IR_NONE);
+    if (!xmm)
+        gen_x87_waited(g);
 }
 
 /* --- FXSAVE and XSAVE ---------------------------------------------------------------------------------- */

@@ -96,6 +96,13 @@ void gen_x87_wait(struct gen *g)
     }
 }
 
+/* After a waiting instruction that has no after_exact(). */
+void gen_x87_waited(struct gen *g)
+{
+    if (exact(g) && !(g->mode & X86_MODE_NE))
+        gen_helper(g, HLP_fpu_resume, IR_NONE, IR_NONE, IR_NONE);
+}
+
 /* The operand's address as FDP has it: offset, or linear in real mode. */
 static ir_ref operand_address(struct gen *g)
 {
@@ -258,8 +265,10 @@ void gen_fpu(struct gen *g)
 
 void gen_fwait(struct gen *g)
 {
-    if ((g->mode & (X86_MODE_MP | X86_MODE_TS)) == (X86_MODE_MP | X86_MODE_TS))
+    if ((g->mode & (X86_MODE_MP | X86_MODE_TS)) == (X86_MODE_MP | X86_MODE_TS)) {
         gen_raise(g, X86_NM);
-    else
+    } else {
         gen_x87_wait(g);
+        gen_x87_waited(g);
+    }
 }

@@ -66,6 +66,7 @@ bool x86_fpu_changed(struct x86_cpu *c)
 {
     bool exact = ~ld_le16(c->v.fx + FX_FCW) & FPU_CW_EXC;
 
+    c->fpu_ignored_cw = 0;
     release_ferr(c);
     if (exact == c->fpu_exact)
         return false;
@@ -299,14 +300,22 @@ uint64_t helper_fpu_settled(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
 }
 
 /*
- * A waiting instruction found FSW.ES set (exact blocks, CR0.NE = 0): the error goes out as FERR#
- * and the processor stands still before the instruction until an interrupt comes, unless the
- * chipset says IGNNE#. Returns only then.
+ * Before a waiting instruction in exact blocks with CR0.NE = 0; a: FSW. A pending error goes out
+ * as FERR# and the processor stands still before the instruction until an interrupt comes. If the
+ * chipset says IGNNE# the instruction is executed, with the error masked so that the host does
+ * not see it; helper_fpu_after() or helper_fpu_resume() follow.
  */
 uint64_t helper_fpu_ferr(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
 {
-    if (!(a & FPU_SW_ES) || x86_ignne())
+    uint16_t cw = ld_le16(v->fx + FX_FCW);
+
+    if (!(a & FPU_SW_ES))
         return 0;
+    if (x86_ignne()) {
+        X86_CPU(v)->fpu_ignored_cw = cw | BIT(16);
+        x86_fpu_set_control(v, cw | FPU_CW_EXC, a);
+        return 0;
+    }
     vcpu_sync_state(v);
     X86_CPU(v)->fpu_ferr = true;
     x86_set_ferr(true);
@@ -314,9 +323,20 @@ uint64_t helper_fpu_ferr(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
     vcpu_unwind_exit(v);
 }
 
+/* After an instruction that may have been executed with its error masked. */
+uint64_t helper_fpu_resume(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
+{
+    if (X86_CPU(v)->fpu_ignored_cw) {
+        x86_fpu_set_control(v, X86_CPU(v)->fpu_ignored_cw, ld_le16(v->fx + FX_FSW));
+        X86_CPU(v)->fpu_ignored_cw = 0;
+    }
+    return 0;
+}
+
 /* After an x87 instruction in an exact block. a: FOP, | BIT(16) if b is its operand's address. */
 uint64_t helper_fpu_after(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
 {
+    helper_fpu_resume(v, 0, 0, 0);
     if (!(ld_le16(v->fx + FX_FSW) & FPU_SW_ES))
         return 0;
     X86_CPU(v)->fpu_op = a & 0x7ff;

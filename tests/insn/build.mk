@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Native execution of single instructions needs an x86-64 host.
 ifeq ($(HOST_ARCH),x86_64)
-test-y += tests/insn/fpu_tables tests/insn/fpu_diff tests/insn/decode
+test-y += tests/insn/fpu_tables tests/insn/fpu_diff tests/insn/fpu_modes tests/insn/decode
 test-obj-y += tests/insn/emu.o tests/insn/fpu_random.o tests/insn/inprocess.o tests/insn/host.o tests/insn/capstone_view.o
 
 # Freestanding programs that execute instructions under test on the host's CPU.

@@ -33,7 +33,7 @@ enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, SEL_CODE = 8, SEL_DATA = 16 };
 
 extern const struct backend_ops backend_x86_64 __attribute__((weak));
 static struct mem_region emu_ram;
-static struct x86_cpu *emu_cpu;
+static struct x86_cpu *the_cpu;
 static uint8_t *emu_host;
 
 static void put64(unsigned at, uint64_t v)
@@ -117,16 +117,28 @@ bool emu_start(const char *name)
     make_memory();
     if (exec_start(&x86_frontend, be, MIB(16), &err))
         abort();
-    emu_cpu = aligned_alloc(64, ALIGN_UP(sizeof(*emu_cpu), 64));
-    if (!emu_cpu)
+    the_cpu = aligned_alloc(64, ALIGN_UP(sizeof(*the_cpu), 64));
+    if (!the_cpu)
         abort();
-    memset(emu_cpu, 0, sizeof(*emu_cpu));
-    if (exec_vcpu_init(&emu_cpu->v))
+    memset(the_cpu, 0, sizeof(*the_cpu));
+    if (exec_vcpu_init(&the_cpu->v))
         abort();
-    exec_set_current(&emu_cpu->v);
-    x86_frontend.reset(&emu_cpu->v);
-    long_mode(emu_cpu);
+    exec_set_current(&the_cpu->v);
+    x86_frontend.reset(&the_cpu->v);
+    long_mode(the_cpu);
     return true;
+}
+
+struct x86_cpu *emu_cpu(void)
+{
+    return the_cpu;
+}
+
+void emu_set_control(uint64_t cr0, uint64_t cr4)
+{
+    the_cpu->cr0 = cr0;
+    the_cpu->cr4 = cr4;
+    x86_control_changed(the_cpu);
 }
 
 uint8_t *emu_memory(void)
@@ -136,7 +148,7 @@ uint8_t *emu_memory(void)
 
 static void load_state(const struct native_state *s)
 {
-    struct x86_cpu *c = emu_cpu;
+    struct x86_cpu *c = the_cpu;
 
     for (unsigned i = 0; i < 16; i++)
         c->v.greg[i] = i == X86_RSP ? EMU_STACK : s->greg[i];
@@ -151,7 +163,7 @@ static void load_state(const struct native_state *s)
 
 static void store_state(struct native_state *s)
 {
-    const struct x86_cpu *c = emu_cpu;
+    const struct x86_cpu *c = the_cpu;
 
     for (unsigned i = 0; i < 16; i++)
         s->greg[i] = c->v.greg[i];
@@ -162,8 +174,8 @@ static void store_state(struct native_state *s)
 /* Which handler has halted, with the interrupted RIP and flags from its frame. */
 static int taken_vector(struct native_state *s)
 {
-    uint64_t pc = emu_cpu->v.pc - 1;
-    unsigned frame = emu_cpu->v.greg[X86_RSP];
+    uint64_t pc = the_cpu->v.pc - 1;
+    unsigned frame = the_cpu->v.greg[X86_RSP];
     int vector;
 
     if (pc < EMU_HANDLERS || pc >= EMU_HANDLERS + 256 * 16)
@@ -182,7 +194,7 @@ int emu_run(struct native_state *s, const uint8_t *code, unsigned len)
     emu_host[EMU_CODE + len] = 0xf4;
     tb_invalidate_ram(emu_ram.ram + EMU_CODE, len + 1);
     load_state(s);
-    exec_run(&emu_cpu->v);
+    exec_run(&the_cpu->v);
     store_state(s);
     s->fault_pc = 0;
     return taken_vector(s);

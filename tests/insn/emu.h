@@ -14,6 +14,9 @@
 /* Once per process. False: there is no such backend (jit, interp) in this build. */
 bool emu_start(const char *backend);
 uint8_t *emu_memory(void);
+/* Control registers for the runs that follow: emu_start() sets PE MP ET NE WP PG, PAE OSFXSR OSXMMEXCPT OSXSAVE. */
+void emu_set_control(uint64_t cr0, uint64_t cr4);
+struct x86_cpu *emu_cpu(void);
 /* As native_run(), but returns the vector of the exception that ended it, or -1. */
 int emu_run(struct native_state *s, const uint8_t *code, unsigned len);
 

@@ -107,6 +107,13 @@ static const struct backend_ops *find_backend(const char *name)
     return strcmp(name, "jit") ? &backend_interp : jit;
 }
 
+static void stop(void)
+{
+    exec_vcpu_fini(&the_cpu->v);
+    exec_stop();
+    free(the_cpu);
+}
+
 bool emu_start(const char *name)
 {
     const struct backend_ops *be = find_backend(name);
@@ -126,6 +133,7 @@ bool emu_start(const char *name)
     exec_set_current(&the_cpu->v);
     x86_frontend.reset(&the_cpu->v);
     long_mode(the_cpu);
+    atexit(stop);
     return true;
 }
 

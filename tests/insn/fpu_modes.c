@@ -6,6 +6,7 @@
  */
 #include "tests/test.h"
 #include "frontends/x86/fpu.h"
+#include "frontends/x86/helpers.h"
 #include "frontends/x86/sys.h"
 #include "system/cpu.h"
 #include "tests/insn/emu.h"
@@ -263,6 +264,37 @@ START_TEST(test_fdp)
 }
 END_TEST
 
+/* The real-mode forms of the environment hold linear addresses in pieces (SDM vol. 1, 8.1.10). */
+START_TEST(test_real_environment)
+{
+    static const uint16_t form16[] = {0x37f, 0, 0xffff, 0x2345, 0x1123, 0x789a, 0x6000};
+    static const uint32_t form32[] = {0xffff037f, 0xffff0000, 0xffffffff, 0xffff2345,
+                                      0x00001123, 0xffff789a, 0x00006000};
+    struct x86_cpu *c;
+
+    start(_i);
+    c = emu_cpu();
+    x86_fpu_init(c);
+    x86_fpu_changed(c);
+    for (unsigned form = FENV_REAL; form <= (FENV_REAL | FENV_32); form++) {
+        const void *image = form & FENV_32 ? (const void *)form32 : form16;
+        unsigned len = form & FENV_32 ? 28 : 14;
+
+        c->fpu_ip = 0x12340;
+        c->fpu_ip_off = 5;
+        c->fpu_op = 0x123;
+        c->fpu_dp = 0x6789a;
+        helper_fnstenv(&c->v, EMU_DATA, form, 0);
+        ck_assert_mem_eq(emu_memory(), image, len);
+        x86_fpu_init(c);
+        helper_fldenv(&c->v, EMU_DATA, form, 0);
+        ck_assert_uint_eq(x86_fpu_ip(c), 0x12345);
+        ck_assert_uint_eq(c->fpu_dp, 0x6789a);
+        ck_assert_uint_eq(c->fpu_op, 0x123);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("fpu_modes");
@@ -277,6 +309,7 @@ int main(void)
     tcase_add_loop_test(tcase, test_ferr, 0, n);
     tcase_add_loop_test(tcase, test_fip, 0, n);
     tcase_add_loop_test(tcase, test_fdp, 0, n);
+    tcase_add_loop_test(tcase, test_real_environment, 0, n);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);

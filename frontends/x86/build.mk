@@ -8,3 +8,4 @@ obj-y += frontends/x86/cpu.o frontends/x86/mmu.o frontends/x86/seg.o frontends/x
 obj-y += frontends/x86/interrupt.o frontends/x86/smm.o frontends/x86/msr.o frontends/x86/cpuid.o frontends/x86/debug.o
 obj-y += frontends/x86/io.o frontends/x86/helper_sys.o frontends/x86/gen_sys.o frontends/x86/frontend.o
 obj-y += frontends/x86/helper_fpu.o frontends/x86/helper_int.o frontends/x86/helper_string.o
+obj-y += frontends/x86/boot.o

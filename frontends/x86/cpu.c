@@ -396,6 +396,7 @@ void x86_cpu_reset(struct x86_cpu *c)
         c->wait_sipi = true;
         c->v.halted = true;
     }
+    x86_apply_boot_state(c);
 }
 
 void x86_cpu_init(struct x86_cpu *c)

@@ -26,6 +26,7 @@ void x86_update_mode(struct x86_cpu *c); /* after any change of CPL, CS, SS.B, C
 void x86_get_mode(struct vcpu *v, struct tb_key *key);
 void x86_control_changed(struct x86_cpu *c); /* after CR0, CR4, EFER, XCR0, SMM: derived bits and mode */
 void x86_cpu_reset(struct x86_cpu *c);
+void x86_apply_boot_state(struct x86_cpu *c); /* end of reset: what a loader wants instead (boot.c) */
 void x86_cpu_init(struct x86_cpu *c); /* INIT: as reset but for FPU, caches, most MSRs */
 void x86_write_cr0(struct x86_cpu *c, uint64_t v);
 void x86_write_cr3(struct x86_cpu *c, uint64_t v);
@@ -64,7 +65,6 @@ void x86_sys_store(struct x86_cpu *c, gva_t addr, uint64_t v, unsigned size);
 /* --- paging (mmu.c) --- */
 int x86_walk(struct vcpu *v, gva_t addr, enum tlb_access a, unsigned mmu_idx, unsigned memflags,
              bool probe_only, struct tlb_walk *out);
-void x86_check_crossing(struct vcpu *v, gva_t addr, unsigned size, unsigned memflags);
 bool x86_load_pdptes(struct x86_cpu *c, uint64_t cr3); /* false: #GP (nothing changed) */
 void x86_mmu_mode_changed(struct x86_cpu *c);          /* CR0.PG/WP, CR4, EFER.NXE: derived bits */
 void x86_invlpg(struct x86_cpu *c, gva_t addr);

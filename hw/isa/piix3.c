@@ -196,16 +196,19 @@ DEVICE_DEFINE(piix3, .name = "PIIX3", .bus = BUS_PCI, .help = "PIIX3 PCI-to-ISA 
               .pci = &piix3_pci, .state_size = sizeof(struct piix3), .vmstate = &piix3_vmstate,
               .no_user = true, .realize = piix3_realize, .reset = piix3_reset);
 
-struct isa_bus *piix3_create(struct pci_bus *pci, struct irq *const irqs[ISA_IRQ_COUNT],
-                             struct error **err)
+struct isa_bus *piix3_create(struct pci_bus *pci, struct error **err)
 {
     struct device *dev = device_new("PIIX3", NULL, err);
 
     if (!dev) {
         return NULL;
     }
-    struct piix3 *s = container_of(dev, struct piix3, pci.dev);
-    memcpy(s->irqs, irqs, sizeof(s->irqs));
     device_set_u64(dev, "addr", PCI_DEVFN(1, 0));
-    return device_realize(dev, &pci->bus, err) < 0 ? NULL : &s->isa;
+    return device_realize(dev, &pci->bus, err) < 0 ? NULL
+                                                   : &container_of(dev, struct piix3, pci.dev)->isa;
+}
+
+void piix3_connect_irq(struct isa_bus *isa, unsigned n, struct irq *irq)
+{
+    container_of(isa, struct piix3, isa)->irqs[n] = irq;
 }

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* CPU models by name (-cpu): implemented by the frontend. Before vCPUs are made. */
+/* CPU models by name (-cpu): implemented by the frontend. Main thread, before vCPUs are made. */
 #ifndef SYSTEM_CPU_MODEL_H
 #define SYSTEM_CPU_MODEL_H
 
 #include "util/base.h"
 
-#include <glib.h>
-
 struct error;
 
-/* One line per model, then the features that may follow it. */
-void cpu_model_help(GString *out);
+/* Prints the models and the features that may follow them. */
+void cpu_model_help(void);
+
+/* How CPUs are grouped, for CPUID and APIC ids. Before cpu_model_select(). */
+void cpu_model_set_topology(uint32_t sockets, uint32_t dies, uint32_t cores, uint32_t threads);
 
 /*
  * Choose the model of all vCPUs: "model[,+feature][,-feature][,feature=on|off]...". 0, or -EINVAL
@@ -18,10 +19,7 @@ void cpu_model_help(GString *out);
  */
 int cpu_model_select(const char *text, struct error **err);
 
-/* How vCPU index n is placed, for CPUID leaves 1, 4, Bh and APIC ids. */
-void cpu_model_set_topology(uint32_t dies, uint32_t cores, uint32_t threads);
-
-/* APIC id of vCPU n in this topology (SDM vol. 3, 8.9). */
+/* APIC id of vCPU n in this topology (SDM vol. 3A, 9.9.3). */
 uint32_t cpu_apic_id(unsigned index);
 
 #endif

@@ -7,11 +7,13 @@
 #include "hw/pci/pci.h"
 
 /*
- * Make function 0 at slot 1 of the root bus, and the ISA bus behind it. `irqs` are the sixteen
- * inputs of the board's interrupt controllers; ISA lines and steered PCI interrupts both go
- * there. NULL with err set on failure.
+ * Make function 0 at slot 1 of the root bus, and the ISA bus behind it. NULL with err set on
+ * failure.
  */
-struct isa_bus *piix3_create(struct pci_bus *pci, struct irq *const irqs[ISA_IRQ_COUNT],
-                             struct error **err);
+struct isa_bus *piix3_create(struct pci_bus *pci, struct error **err);
+
+/* Input n (0 to 15) of the board's interrupt controllers: where ISA line n and the PCI interrupts
+ * steered to it go. Before reset. */
+void piix3_connect_irq(struct isa_bus *isa, unsigned n, struct irq *irq);
 
 #endif

@@ -46,14 +46,8 @@ struct machine_config {
     const char *name;
     uint8_t uuid[16];
     bool uuid_given;
-    struct {
-        int base;      /* enum rtc_base */
-        int64_t start; /* seconds since 1970 for RTC_BASE_DATE */
-        int clock;     /* index of host, rt, vm */
-    } rtc;
+    const char *rtc_base, *rtc_clock; /* as the RTC device takes them */
 };
-
-enum rtc_base { RTC_BASE_UTC, RTC_BASE_LOCALTIME, RTC_BASE_DATE };
 
 struct machine_class {
     const char *name;
@@ -62,7 +56,6 @@ struct machine_class {
     bool is_default;
     unsigned max_cpus;
     const char *default_cpu;
-    const char *default_boot_order;
     uint64_t min_ram, max_ram;
     /* Bytes of RAM address space beyond ram_size: ROMs, video memory. */
     uint64_t extra_ram;

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line, parsed: what main builds the machine from. */
+#ifndef SYSTEM_OPTIONS_H
+#define SYSTEM_OPTIONS_H
+
+#include "hw/machine/machine.h"
+#include "util/base.h"
+#include "util/optlist.h"
+
+#include <glib.h>
+
+/* Strings point into argv or into texts kept until the process ends. */
+struct options {
+    struct machine_config cfg;
+    const char *machine; /* NULL: the default */
+    GPtrArray *accels;   /* const char *: "jit", in the order to try */
+    GPtrArray *drives;   /* struct drive_text * in the order given */
+    GPtrArray *chardevs; /* const char * */
+    GPtrArray *serials;  /* const char *, the short forms */
+    GPtrArray *parallels;
+    GPtrArray *monitors;
+    GPtrArray *devices;       /* const char *: "driver,prop=value" */
+    GPtrArray *globals;       /* "driver.prop=value" */
+    const char *debugcon;     /* short form */
+    const char *firmware_log; /* short form: what firmware writes to its debug port */
+    bool start_stopped;       /* -S */
+    bool no_reboot, no_shutdown;
+    bool snapshot; /* every drive */
+    bool display_none;
+    const char *pidfile;
+};
+
+/* One -drive, or a short form of it: what the text does not say is said by kind. */
+struct drive_request {
+    const char *text;
+    int index; /* -hda..-hdd: 0..3; -cdrom: 2; -drive: -1 */
+    bool cdrom;
+    bool is_file; /* text is a file name, not options */
+};
+
+/*
+ * 0 and *o filled; -errno with err set. Help texts (-help, -version, -cpu help ...) are printed and
+ * end the process with status 0.
+ */
+int options_parse(struct options *o, int argc, char **argv, struct error **err);
+
+#endif

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/* doppel's main: from the command line to a running machine, and to the exit status. */
+#include <errno.h>
+#include <glib-unix.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "accel/accel.h"
+#include "block/block.h"
+#include "chardev/chardev.h"
+#include "frontends/x86/frontend.h"
+#include "hw/core/device.h"
+#include "hw/core/lock.h"
+#include "hw/core/memory.h"
+#include "hw/machine/machine.h"
+#include "monitor/monitor.h"
+#include "system/cpu.h"
+#include "system/cpu_model.h"
+#include "system/mainloop.h"
+#include "system/options.h"
+#include "system/runstate.h"
+#include "util/error.h"
+#include "util/log.h"
+
+/* --- consoles --------------------------------------------------------------------------------- */
+
+static const char *text_at(const GPtrArray *list, unsigned i, const char *otherwise)
+{
+    return i < list->len ? g_ptr_array_index(list, i) : otherwise;
+}
+
+/* A short form, "none" is fine; false on error. */
+static bool make_chardev(const char *text, const char *id, struct chardev **out, struct error **err)
+{
+    struct error *local = NULL;
+
+    *out = text ? chardev_new_short(text, id, &local) : NULL;
+    if (local) {
+        error_propagate(err, local);
+        return false;
+    }
+    return true;
+}
+
+/* Without -serial: the terminal for -nographic (shared with the monitor), else nothing. */
+static int make_ports(struct options *o, struct error **err)
+{
+    const char *first = o->cfg.nographic ? "mon:stdio" : o->cfg.no_defaults ? NULL : "null";
+    char id[32];
+
+    if (o->serials->len > MACHINE_SERIAL_MAX || o->parallels->len > MACHINE_PARALLEL_MAX) {
+        error_set(err, "there are at most %d serial and %d parallel ports", MACHINE_SERIAL_MAX,
+                  MACHINE_PARALLEL_MAX);
+        return -EINVAL;
+    }
+    for (unsigned i = 0; i < MACHINE_SERIAL_MAX; i++) {
+        snprintf(id, sizeof(id), "serial%u", i);
+        if (!make_chardev(text_at(o->serials, i, i ? NULL : first), id, &o->cfg.serial[i], err)) {
+            error_prepend(err, "-serial: ");
+            return -EINVAL;
+        }
+    }
+    for (unsigned i = 0; i < MACHINE_PARALLEL_MAX; i++) {
+        snprintf(id, sizeof(id), "parallel%u", i);
+        if (!make_chardev(text_at(o->parallels, i, NULL), id, &o->cfg.parallel[i], err)) {
+            error_prepend(err, "-parallel: ");
+            return -EINVAL;
+        }
+    }
+    if (!make_chardev(o->debugcon, "debugcon", &o->cfg.debugcon, err)) {
+        error_prepend(err, "-debugcon: ");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+struct monitors {
+    struct error **err;
+    int ret;
+};
+
+static void add_mux_monitor(struct chardev *chr, void *opaque)
+{
+    struct monitors *m = opaque;
+
+    if (m->ret == 0 && chr->wants_monitor) {
+        m->ret = monitor_new(chr, m->err);
+    }
+}
+
+static int make_monitors(struct options *o, struct error **err)
+{
+    struct monitors m = {.err = err};
+
+    chardev_for_each(add_mux_monitor, &m);
+    for (unsigned i = 0; i < o->monitors->len && m.ret == 0; i++) {
+        struct chardev *chr;
+        char id[32];
+        snprintf(id, sizeof(id), "monitor%u", i);
+        if (!make_chardev(text_at(o->monitors, i, NULL), id, &chr, err)) {
+            error_prepend(err, "-monitor: ");
+            return -EINVAL;
+        }
+        /* "mon:..." has got one above if it was made for a serial port. */
+        m.ret = chr ? monitor_new(chr, err) : 0;
+    }
+    return m.ret;
+}
+
+static int make_chardevs(struct options *o, struct error **err)
+{
+    for (unsigned i = 0; i < o->chardevs->len; i++) {
+        if (!chardev_new(g_ptr_array_index(o->chardevs, i), err)) {
+            return -EINVAL;
+        }
+    }
+    return make_ports(o, err);
+}
+
+/* --- drives ----------------------------------------------------------------------------------- */
+
+static int make_drives(struct options *o, struct error **err)
+{
+    for (unsigned i = 0; i < o->drives->len; i++) {
+        const struct drive_request *d = g_ptr_array_index(o->drives, i);
+        struct drive_options opts = {.interface = DRIVE_IF_IDE,
+                                     .bus = -1,
+                                     .unit = -1,
+                                     .index = d->index,
+                                     .cdrom = d->cdrom,
+                                     .snapshot = o->snapshot,
+                                     .file = d->is_file ? d->text : NULL};
+        if (block_parse_drive(d->is_file ? "" : d->text, &opts, err) < 0) {
+            return -EINVAL;
+        }
+    }
+    /* The CD-ROM drive every PC has, empty. */
+    struct drive_options cd = {
+        .interface = DRIVE_IF_IDE, .bus = 1, .unit = 0, .cdrom = true, .index = -1};
+    if (!o->cfg.no_defaults && !block_find_drive(DRIVE_IF_IDE, 1, 0)) {
+        return block_parse_drive("", &cd, err);
+    }
+    return 0;
+}
+
+/* --- the machine ------------------------------------------------------------------------------ */
+
+static int check_limits(const struct machine_class *m, const struct options *o, struct error **err)
+{
+    if (o->cfg.ram_size < m->min_ram || o->cfg.ram_size > m->max_ram) {
+        error_set(err, "-m: machine %s takes from %" PRIu64 " MiB to %" PRIu64 " GiB of memory",
+                  m->name, m->min_ram >> 20, m->max_ram >> 30);
+        return -EINVAL;
+    }
+    if (o->cfg.smp.maxcpus > m->max_cpus) {
+        error_set(err, "-smp: machine %s has at most %u CPUs", m->name, m->max_cpus);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int make_device(const char *text, struct error **err)
+{
+    struct device *dev = NULL;
+    struct bus *bus = NULL;
+    struct opt_list list;
+
+    opt_list_parse(&list, text, "driver");
+    const char *driver = opt_list_get(&list, "driver"), *bus_name = opt_list_get(&list, "bus");
+    int ret = driver ? 0 : -EINVAL;
+    if (!driver) {
+        error_set(err, "-device needs a driver");
+    } else if (bus_name && !(bus = bus_find(bus_name))) {
+        error_set(err, "-device %s: there is no bus '%s'", driver, bus_name);
+        ret = -ENOENT;
+    } else {
+        const struct device_class *cls = device_class_find(driver);
+        if (cls && cls->no_user) {
+            error_set(err, "-device %s: part of the machine, not to be added", driver);
+            ret = -EINVAL;
+        } else {
+            dev = device_new(driver, opt_list_get(&list, "id"), err);
+            ret = dev ? 0 : -EINVAL;
+        }
+    }
+    for (unsigned i = 0; i < list.count && ret == 0; i++) {
+        const char *name = list.pairs[i].name, *value = list.pairs[i].value;
+        if (strcmp(name, "driver") && strcmp(name, "id") && strcmp(name, "bus")) {
+            ret = device_set_prop(dev, name, value ? value : "on", err);
+        }
+    }
+    if (ret == 0) {
+        ret = device_realize(dev, bus, err);
+    }
+    if (ret < 0 && dev) {
+        device_free(dev);
+    }
+    opt_list_free(&list);
+    return ret;
+}
+
+static int select_cpu(const struct machine_class *m, const struct options *o, struct error **err)
+{
+    cpu_model_set_topology(o->cfg.smp.sockets, o->cfg.smp.dies, o->cfg.smp.cores,
+                           o->cfg.smp.threads);
+    int ret = cpu_model_select(o->cfg.cpu ? o->cfg.cpu : m->default_cpu, err);
+    if (ret < 0) {
+        error_prepend(err, "-cpu: ");
+    }
+    return ret;
+}
+
+static int select_accel(const struct options *o, struct error **err)
+{
+    for (unsigned i = 0; i < o->accels->len; i++) {
+        if (accel_add(g_ptr_array_index(o->accels, i), err) < 0) {
+            return -EINVAL;
+        }
+    }
+    return accel_choose(err);
+}
+
+/* After the devices. */
+static void reset_cpus(struct reset_handler *h, enum reset_kind kind)
+{
+    cpus_reset();
+}
+
+static int build_machine(struct options *o, struct error **err)
+{
+    static struct reset_handler cpus = {.reset = reset_cpus};
+    const struct machine_class *m = machine_find(o->machine, err);
+
+    if (!m || check_limits(m, o, err) < 0 || select_cpu(m, o, err) < 0 ||
+        select_accel(o, err) < 0) {
+        return -EINVAL;
+    }
+    if (ram_init(o->cfg.ram_size + m->extra_ram, err) < 0) {
+        error_prepend(err, "-m: ");
+        return -ENOMEM;
+    }
+    for (unsigned i = 0; i < o->globals->len; i++) {
+        if (device_global_add(g_ptr_array_index(o->globals, i), err) < 0) {
+            return -EINVAL;
+        }
+    }
+    if (make_chardevs(o, err) < 0 || make_drives(o, err) < 0 ||
+        accel_create_vcpus(&x86_frontend, o->cfg.smp.cpus, err) < 0 || m->init(&o->cfg, err) < 0) {
+        return -EINVAL;
+    }
+    for (unsigned i = 0; i < o->devices->len; i++) {
+        if (make_device(g_ptr_array_index(o->devices, i), err) < 0) {
+            return -EINVAL;
+        }
+    }
+    reset_handler_add(&cpus);
+    return make_monitors(o, err) < 0 ? -EINVAL : accel_start(err);
+}
+
+/* --- the process ------------------------------------------------------------------------------ */
+
+static int write_pidfile(const char *path, struct error **err)
+{
+    FILE *f = path ? fopen(path, "w") : NULL;
+
+    if (path && (!f || fprintf(f, "%d\n", (int)getpid()) < 0)) {
+        error_set_errno(err, errno, "-pidfile %s", path);
+        return -EINVAL;
+    }
+    if (f) {
+        fclose(f);
+    }
+    return 0;
+}
+
+static gboolean request_end(gpointer data)
+{
+    runstate_request_shutdown(SHUTDOWN_HOST_SIGNAL);
+    return G_SOURCE_CONTINUE;
+}
+
+static void catch_signals(void)
+{
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(ends); i++) {
+        g_unix_signal_add(ends[i], request_end, NULL);
+    }
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static int run(struct options *o)
+{
+    runstate_set_no_reboot(o->no_reboot);
+    runstate_set_no_shutdown(o->no_shutdown);
+    device_reset_all(RESET_COLD);
+    if (!o->start_stopped) {
+        vm_start();
+    }
+    mainloop_run();
+    return runstate_exit_status();
+}
+
+int main(int argc, char **argv)
+{
+    struct error *err = NULL;
+    struct options o;
+    int status = EXIT_STATUS_ERROR;
+
+    if (options_parse(&o, argc, argv, &err) < 0) {
+        error_report_free(err);
+        return EXIT_STATUS_ERROR;
+    }
+    if (mainloop_init(&err) < 0) {
+        error_report_free(err);
+        return EXIT_STATUS_ERROR;
+    }
+    catch_signals();
+    device_lock();
+    memory_init();
+    chardev_init();
+    block_init();
+    if (build_machine(&o, &err) < 0 || write_pidfile(o.pidfile, &err) < 0) {
+        chardev_cleanup();
+        error_report_free(err);
+    } else {
+        status = run(&o);
+        vcpu_gate_shutdown();
+        accel_stop();
+        block_cleanup();
+        chardev_cleanup();
+    }
+    if (o.pidfile) {
+        unlink(o.pidfile);
+    }
+    log_flush();
+    /* Threads may still be in their last sleep: leave without tearing the world down. */
+    fflush(NULL);
+    _exit(status);
+}

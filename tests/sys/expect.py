@@ -8,7 +8,8 @@
 
 Patterns are regular expressions searched in the output that follows the last
 match, with terminal escape sequences and carriage returns removed. Every match
-is timed from the start of the program (guest.marks). The program runs in a
+is timed from the start of the program (guest.marks). "$" also matches where the
+output happens to end so far: write \\n to see a whole line. The program runs in a
 process group of its own, which is killed when the block is left for whatever
 reason.
 """

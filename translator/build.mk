@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-obj-y += translator/ir.o translator/ir_print.o translator/ir_verify.o translator/opt_flags.o
+obj-y += translator/ir.o translator/ir_print.o translator/ir_parse.o translator/ir_verify.o translator/opt_flags.o
 obj-y += translator/simd_ops.o translator/x87_ops.o
 obj-y += translator/softtlb.o translator/softtlb_leaf.o
 obj-y += translator/tb.o translator/codebuf.o translator/exec.o translator/exec_leaf.o

@@ -33,6 +33,9 @@ struct frontend_ops {
        probe_only returns -1. For TLB_FETCH mmu_idx is 0 and the class is that of the current CPL.
        Without paging `global` is true. Sets A (and D for writes) in the guest's tables as hardware does. */
     int (*walk)(struct vcpu *cpu, gva_t addr, enum tlb_access a, unsigned mmu_idx, unsigned memflags, bool probe_only, struct tlb_walk *out);
+    /* An access crosses a page end: raise what comes before a fault of its first page (x86: a part
+       that is not canonical); may be NULL. */
+    void (*check_crossing)(struct vcpu *cpu, gva_t addr, unsigned size, unsigned memflags);
     /* Translate from key at host bytes `code` (to the end of the page, `avail` bytes) and `code2`
        (second page, NULL unless needed). Returns 0; or 1 if the first instruction continues in the
        next page and code2 is NULL (caller fetches it and asks again). Appends to b. */

@@ -223,6 +223,8 @@ void *softtlb_probe(struct vcpu *cpu, gva_t addr, unsigned size, enum tlb_access
     host = crosses ? NULL : l1_hit(cpu, addr, size, a, mmu_idx);
     if (host)
         return host;
+    if (crosses && frontend->check_crossing)
+        frontend->check_crossing(cpu, addr, size, memflags);
     host = l1_fill(cpu, l2_get(cpu, addr, a, mmu_idx, memflags, false), addr, a, mmu_idx);
     if (!crosses)
         return host;

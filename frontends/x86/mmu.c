@@ -303,6 +303,14 @@ int x86_walk(struct vcpu *v, gva_t addr, enum tlb_access a, unsigned mmu_idx, un
     return 0;
 }
 
+void x86_check_crossing(struct vcpu *v, gva_t addr, unsigned size, unsigned memflags)
+{
+    struct x86_cpu *c = X86_CPU(v);
+
+    if (x86_lma(c) && (!x86_canonical(addr) || !x86_canonical(addr + size - 1)))
+        not_canonical(c, memflags, false);
+}
+
 /* Reserved in a present PDPTE: bits 2:1, 8:5 and everything above the physical address. */
 bool x86_load_pdptes(struct x86_cpu *c, uint64_t cr3)
 {

@@ -65,6 +65,7 @@ void x86_sys_store(struct x86_cpu *c, gva_t addr, uint64_t v, unsigned size);
 /* --- paging (mmu.c) --- */
 int x86_walk(struct vcpu *v, gva_t addr, enum tlb_access a, unsigned mmu_idx, unsigned memflags,
              bool probe_only, struct tlb_walk *out);
+void x86_check_crossing(struct vcpu *v, gva_t addr, unsigned size, unsigned memflags);
 bool x86_load_pdptes(struct x86_cpu *c, uint64_t cr3); /* false: #GP (nothing changed) */
 void x86_mmu_mode_changed(struct x86_cpu *c);          /* CR0.PG/WP, CR4, EFER.NXE: derived bits */
 void x86_invlpg(struct x86_cpu *c, gva_t addr);

@@ -34,7 +34,7 @@ struct tss32 {
     uint32_t link, esp0, ss0, esp1, ss1, esp2, ss2, cr3, eip, eflags, eax, ecx, edx, ebx, esp, ebp, esi, edi;
     uint32_t es, cs, ss, ds, fs, gs, ldt;
     uint16_t t, iomap;
-    uint8_t redirect[32], io[128 + 1];
+    uint8_t redirect[32], io[160];
 } __attribute__((packed));
 extern struct tss32 tss;
 

@@ -447,21 +447,27 @@ static struct tb *translate_cached(struct vcpu *cpu, struct tb_key *key, const s
     return finish_block(cpu, key, gen1, gen2);
 }
 
+/* Timing every block would cost as much as translating two instructions. */
+#define TIME_ONE_IN 16
+
 /* Outside. NULL: try again from the start. */
-static struct tb *make_block(struct vcpu *cpu)
+static struct tb *make_block(struct vcpu *cpu, const struct code_place *p)
 {
     struct exec_state *x = cpu->exec;
-    uint64_t start = now_ns();
-    struct code_place p = walk_code(cpu, cpu->pc & PAGE_MASK);
-    struct tb_key key = x->key; /* after the walk, which may change the context id only */
+    bool timed = x->stats.translated++ % TIME_ONE_IN == 0;
+    uint64_t start = timed ? now_ns() : 0;
+    struct tb_key key = x->key;
     struct tb *tb;
 
     key.pc = x->non_flat ? cpu->pc : 0;
     if (x->one_insn)
         key.variant |= TBV_ONE_INSN;
-    tb = p.host ? translate_cached(cpu, &key, &p) : translate_uncached(cpu, &key, p.gpa | (cpu->pc & ~PAGE_MASK));
-    x->stats.translated++;
-    x->stats.translate_ns += now_ns() - start;
+    if (p->host)
+        tb = translate_cached(cpu, &key, p);
+    else
+        tb = translate_uncached(cpu, &key, p->gpa | (cpu->pc & ~PAGE_MASK));
+    if (timed)
+        x->stats.translate_ns += (now_ns() - start) * TIME_ONE_IN;
     return tb;
 }
 
@@ -513,27 +519,38 @@ static struct tb *find_block(struct vcpu *cpu)
     return tb;
 }
 
-static bool find_or_make(struct vcpu *cpu, struct tb **tb)
+/* Where the code at pc is: by the code TLB, or a walk (which may raise). */
+static struct code_place find_code(struct vcpu *cpu)
+{
+    uint64_t page = cpu->pc & PAGE_MASK;
+    struct ctlb_entry *e = ctlb_slot(cpu->exec, page);
+
+    if (e->page == page && e->ctx == cpu->ctx)
+        return (struct code_place){.host = ram_ptr(e->ram), .ram = e->ram};
+    return walk_code(cpu, page);
+}
+
+/* Inside. NULL: poll and try again. */
+static struct tb *find_or_make(struct vcpu *cpu)
 {
     struct exec_state *x = cpu->exec;
     struct code_place p;
+    struct tb *tb;
+    unsigned evict;
 
     exec_enter(x);
-    *tb = find_block(cpu);
-    if (*tb)
-        return true;
-    p = walk_code(cpu, cpu->pc & PAGE_MASK);
-    *tb = p.host ? find_block(cpu) : NULL;
-    if (*tb)
-        return true;
+    tb = find_block(cpu);
+    if (tb)
+        return tb;
+    p = find_code(cpu);
+    tb = p.host ? find_block(cpu) : NULL;
+    if (tb)
+        return tb;
     exec_leave(x);
-    *tb = make_block(cpu);
+    evict = tb_evict_count();
+    tb = make_block(cpu, &p);
     exec_enter(x);
-    /* It may be gone again, or room was made. What is not in RAM nobody else knows. */
-    if (*tb && (*tb)->key.phys >> 63)
-        return true;
-    *tb = find_block(cpu);
-    return *tb;
+    return tb && evict == tb_evict_count() && !__atomic_load_n(&tb->invalid, __ATOMIC_ACQUIRE) ? tb : NULL;
 }
 
 static void note_unlinked(struct vcpu *cpu)
@@ -649,7 +666,8 @@ static void loop(struct vcpu *cpu, bool poll)
                 return;
         }
         begin_exclusive_insn(cpu);
-        poll = find_or_make(cpu, &tb) && run_block(cpu, tb);
+        tb = find_or_make(cpu);
+        poll = tb && run_block(cpu, tb);
         if (x->exclusive)
             end_exclusive_insn(cpu);
     }

@@ -155,6 +155,7 @@ static void page_add(struct tb *tb)
     }
 }
 
+/* Lines of blocks taken off their page's list stay set until somebody writes there. */
 static void page_recount(struct code_page *p, ram_addr_t page)
 {
     uint64_t lines = 0;
@@ -179,7 +180,8 @@ static void page_unlist(struct tb *tb, unsigned n)
         link = &(*link)->page_next[tb_page_index(*link, page)];
     if (*link)
         *link = tb->page_next[n];
-    page_recount(p, page);
+    if (!p->tbs)
+        page_recount(p, page);
 }
 
 static void page_remove(struct tb *tb)
@@ -187,6 +189,29 @@ static void page_remove(struct tb *tb)
     for (unsigned n = 0; n < tb_page_count(tb); n++)
         if (!n || !same_page_twice(tb))
             page_unlist(tb, n);
+}
+
+/* Take all blocks of a region off the lists of this block's pages. */
+static void page_remove_region(struct tb *tb)
+{
+    for (unsigned n = 0; n < tb_page_count(tb); n++) {
+        ram_addr_t page = tb_page(tb, n);
+        struct code_page *p = page_get(page);
+        struct tb **link = &p->tbs;
+
+        if (!*link)
+            continue;
+        while (*link) {
+            struct tb **next = &(*link)->page_next[tb_page_index(*link, page)];
+
+            if ((*link)->region == tb->region)
+                *link = *next;
+            else
+                link = next;
+        }
+        if (!p->tbs)
+            page_recount(p, page);
+    }
 }
 
 bool tb_overlaps(const struct tb *tb, ram_addr_t addr, uint64_t len)
@@ -313,22 +338,28 @@ static void hash_remove(struct tb *tb)
         __atomic_store_n(link, tb->hash_next, __ATOMIC_RELEASE);
 }
 
-/* Off all lists but its region's; whoever enters it is sent to a lookup. */
-static void invalidate_locked(struct tb *tb)
+/* Out of reach of lookups and edges. */
+static void disconnect(struct tb *tb)
 {
-    if (tb->invalid)
-        return;
     __atomic_store_n(&tb->invalid, true, __ATOMIC_RELEASE);
     hash_remove(tb);
-    page_remove(tb);
     edges_in_reset(tb);
     for (unsigned i = 0; i < tb->n_exits; i++) {
         edge_unlist(&tb->edge[i]);
         tb->edge[i].to = NULL;
     }
+    stats.live_blocks--;
+}
+
+/* Off all lists but its region's; whoever enters it is sent to a lookup. */
+static void invalidate_locked(struct tb *tb)
+{
+    if (tb->invalid)
+        return;
+    disconnect(tb);
+    page_remove(tb);
     backend->invalidate(tb);
     stats.invalidated++;
-    stats.live_blocks--;
 }
 
 static void invalidate_in_page(struct code_page *p, ram_addr_t addr, uint64_t len)
@@ -345,6 +376,7 @@ static void invalidate_in_page(struct code_page *p, ram_addr_t addr, uint64_t le
                        (unsigned long long)tb->key.phys, (unsigned long long)addr, (unsigned)len);
         invalidate_locked(tb);
     }
+    page_recount(p, page);
 }
 
 static void written_in_page(ram_addr_t addr, uint64_t len)
@@ -380,8 +412,12 @@ static void evict_locked(unsigned region)
 {
     struct code_region *r = codebuf_region(region);
 
-    for (unsigned i = 0; i < r->n_tbs; i++)
-        invalidate_locked(r->tbs[i]);
+    for (unsigned i = 0; i < r->n_tbs; i++) {
+        if (r->tbs[i]->invalid)
+            continue;
+        page_remove_region(r->tbs[i]);
+        disconnect(r->tbs[i]);
+    }
     codebuf_empty(region);
     region_used[region] = false;
     evict_count++;
@@ -504,7 +540,7 @@ static bool tb_changed(const struct tb *tb, uint32_t gen1, uint32_t gen2)
 static struct tb *make_locked(struct vcpu *cpu, const struct tb_key *key, const struct ir_block *b,
                               uint32_t gen1, uint32_t gen2)
 {
-    struct tb *tb = tb_find(key);
+    struct tb *tb = exec_vcpu_count() > 1 ? tb_find(key) : NULL; /* another vCPU's */
 
     if (tb)
         return tb;

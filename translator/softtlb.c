@@ -427,8 +427,8 @@ static void write_piece(struct vcpu *cpu, gva_t addr, const void *buf, unsigned 
 }
 
 /* The running block must be left before the first byte is written, so look at all pages first. */
-static void probe_write(struct vcpu *cpu, gva_t addr, unsigned len, unsigned mmu_idx,
-                        unsigned memflags)
+void softtlb_probe_store(struct vcpu *cpu, gva_t addr, unsigned len, unsigned mmu_idx,
+                         unsigned memflags)
 {
     softtlb_probe(cpu, addr, len, TLB_WRITE, mmu_idx, memflags);
     for (gva_t a = addr; len;) {
@@ -449,7 +449,7 @@ void softtlb_write(struct vcpu *cpu, gva_t addr, const void *buf, unsigned len, 
 
     if (!len)
         return;
-    probe_write(cpu, addr, len, mmu_idx, memflags);
+    softtlb_probe_store(cpu, addr, len, mmu_idx, memflags);
     while (len) {
         unsigned n = MIN(len, SOFTTLB_PAGE - in_page(addr));
 

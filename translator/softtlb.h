@@ -60,6 +60,8 @@ void softtlb_read(struct vcpu *cpu, gva_t addr, void *buf, unsigned len, unsigne
 void softtlb_write(struct vcpu *cpu, gva_t addr, const void *buf, unsigned len, unsigned mmu_idx, unsigned memflags);
 /* Raise what the access would; returns the host address if [addr, addr+size) is plain RAM in one page and may be accessed directly, else NULL. */
 void *softtlb_probe(struct vcpu *cpu, gva_t addr, unsigned size, enum tlb_access a, unsigned mmu_idx, unsigned memflags);
+/* As a probe for writing, and leave the running block if the store would hit its own code. */
+void softtlb_probe_store(struct vcpu *cpu, gva_t addr, unsigned len, unsigned mmu_idx, unsigned memflags);
 /* First-level miss: refill and return the host address, or NULL when the access must go by softtlb_load/store. */
 void *softtlb_refill(struct vcpu *cpu, gva_t addr, unsigned size, enum tlb_access a, unsigned mmu_idx, unsigned memflags);
 

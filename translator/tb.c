@@ -435,20 +435,24 @@ static void evict_locked(unsigned region)
 static void next_region(struct vcpu *cpu)
 {
     unsigned full = codebuf_current(), next = (full + 1) % CODE_REGIONS;
+    bool exclusive;
 
     region_used[full] = true;
     if (!region_used[next]) {
         codebuf_advance();
         return;
     }
+    exclusive = exec_is_exclusive(cpu); /* translating an instruction that has to be alone */
     pthread_mutex_unlock(&lock);
-    exec_exclusive_begin(cpu);
+    if (!exclusive)
+        exec_exclusive_begin(cpu);
     pthread_mutex_lock(&lock);
     if (codebuf_current() == full) {
         evict_locked(next);
         codebuf_advance();
     }
-    exec_exclusive_end(cpu);
+    if (!exclusive)
+        exec_exclusive_end(cpu);
 }
 
 unsigned tb_evict_count(void)

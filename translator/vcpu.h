@@ -45,7 +45,7 @@ struct vcpu {
     uint32_t poll;      /* not 0: leave translated code at the next poll (atomic) */
     uint32_t exit_slot; /* why translated code returned, see exec.h */
     uint64_t host_sp;   /* the C stack to use for full stubs and to return to */
-    uint64_t spill[8];  /* of the backend */
+    uint64_t spill[40]; /* of the backend */
     uint8_t bounce[128] __attribute__((aligned(64))); /* of the backend: accesses that have no host address */
     uint64_t pc;      /* linear PC, valid outside translated code (and set by helpers before exit_lookup) */
     uint64_t host_ra; /* return address into translated code of the running helper; 0 outside */
@@ -64,6 +64,11 @@ struct vcpu {
     void *backend;             /* backend private, per vCPU */
     void *accel;               /* run-loop private: thread, condition */
 };
+
+/* Zeroed memory for a frontend's CPU struct (frontend_ops.cpu_size): the only way to have one that
+   runs, for translated code needs a stack below it. */
+void *vcpu_alloc(size_t size);
+void vcpu_free(void *cpu, size_t size);
 
 /*
  * Any thread: make translated code leave at its next poll. All three words are set because each

@@ -3,6 +3,10 @@
  * Block cache, soft TLB and run loop with the toy guest: control flow and chaining, faults, code
  * that changes itself or is changed by others, page straddling, MMIO, atomics, eviction.
  */
+#ifndef TEST_BACKEND /* exec_jit.c includes this file for another one */
+#define TEST_BACKEND backend_interp
+#define TEST_SMALL   0 /* code buffer for tests of eviction: none, the metadata fill up */
+#endif
 #include "tests/ir/toy.h"
 #include "tests/test.h"
 
@@ -41,7 +45,7 @@ static void put_sum(struct toy_asm *a, uint32_t n)
 
 START_TEST(test_loop)
 {
-    struct toy_cpu *c = toy_start(&backend_interp, MIB(1), 1);
+    struct toy_cpu *c = toy_start(&TEST_BACKEND, MIB(1), 1);
     struct toy_asm a = {0x1000};
 
     put_sum(&a, 1000);
@@ -58,7 +62,7 @@ END_TEST
 /* The loop's halves lie in different pages: edges leave the page. */
 START_TEST(test_cross_page)
 {
-    struct toy_cpu *c = toy_start(&backend_interp, MIB(1), 1);
+    struct toy_cpu *c = toy_start(&TEST_BACKEND, MIB(1), 1);
     struct toy_asm a = {0x1000}, b = {0x5000};
 
     toy_mov(&a, 0, 0);
@@ -80,7 +84,7 @@ END_TEST
 
 START_TEST(test_indirect)
 {
-    struct toy_cpu *c = toy_start(&backend_interp, MIB(1), 1);
+    struct toy_cpu *c = toy_start(&TEST_BACKEND, MIB(1), 1);
     struct toy_asm a = {0x1000};
     uint64_t loop;
 
@@ -104,7 +108,7 @@ END_TEST
 
 START_TEST(test_faults)
 {
-    struct toy_cpu *c = toy_start(&backend_interp, MIB(1), 1);
+    struct toy_cpu *c = toy_start(&TEST_BACKEND, MIB(1), 1);
     struct toy_asm a = {0x1000};
     uint64_t at;
 
@@ -145,7 +149,7 @@ END_TEST
 /* A store changes the immediate of the next instruction of its own block. */
 START_TEST(test_own_code)
 {
-    struct toy_cpu *c = toy_start(&backend_interp, MIB(1), 1);
+    struct toy_cpu *c = toy_start(&TEST_BACKEND, MIB(1), 1);
     struct toy_asm a = {0x1000};
     uint64_t store;
 
@@ -171,7 +175,7 @@ END_TEST
 /* Another block is changed; data beside code in one page is not code. */
 START_TEST(test_other_code)
 {
-    struct toy_cpu *c = toy_start(&backend_interp, MIB(1), 1);
+    struct toy_cpu *c = toy_start(&TEST_BACKEND, MIB(1), 1);
     struct toy_asm a = {0x1000}, b = {0x2000};
     uint64_t before;
 
@@ -202,7 +206,7 @@ END_TEST
 /* DMA into code. */
 START_TEST(test_dma)
 {
-    struct toy_cpu *c = toy_start(&backend_interp, MIB(1), 1);
+    struct toy_cpu *c = toy_start(&TEST_BACKEND, MIB(1), 1);
     struct toy_asm a = {0x1000};
 
     put_sum(&a, 10);
@@ -219,7 +223,7 @@ END_TEST
 /* An instruction over a page end; either page may change. */
 START_TEST(test_straddle)
 {
-    struct toy_cpu *c = toy_start(&backend_interp, MIB(1), 1);
+    struct toy_cpu *c = toy_start(&TEST_BACKEND, MIB(1), 1);
     struct toy_asm a = {0x1ff0};
 
     toy_jmp(&a, 0x1ffd);
@@ -249,7 +253,7 @@ END_TEST
 
 START_TEST(test_mmio)
 {
-    struct toy_cpu *c = toy_start(&backend_interp, MIB(1), 1);
+    struct toy_cpu *c = toy_start(&TEST_BACKEND, MIB(1), 1);
     struct toy_asm a = {0x1000};
 
     toy_mmio_value = 0x1234;
@@ -270,7 +274,7 @@ END_TEST
 /* Code in a device: halt (9) is what it reads as. */
 START_TEST(test_uncached)
 {
-    struct toy_cpu *c = toy_start(&backend_interp, MIB(1), 1);
+    struct toy_cpu *c = toy_start(&TEST_BACKEND, MIB(1), 1);
 
     toy_mmio_value = 9;
     for (unsigned i = 0; i < 100; i++)
@@ -283,7 +287,7 @@ END_TEST
 
 START_TEST(test_undefined)
 {
-    struct toy_cpu *c = toy_start(&backend_interp, MIB(1), 1);
+    struct toy_cpu *c = toy_start(&TEST_BACKEND, MIB(1), 1);
 
     addr_space_stb(&as_memory, 0x1000, 0xee);
     toy_run(c, 0x1000);
@@ -295,7 +299,7 @@ END_TEST
 
 START_TEST(test_simd)
 {
-    struct toy_cpu *c = toy_start(&backend_interp, MIB(1), 1);
+    struct toy_cpu *c = toy_start(&TEST_BACKEND, MIB(1), 1);
     struct toy_asm a = {0x1000};
     double x[2] = {1.5, 2.5}, y[2] = {10, 20}, r[2];
 
@@ -320,7 +324,7 @@ END_TEST
 /* More code than the cache holds, twice over. */
 START_TEST(test_eviction)
 {
-    struct toy_cpu *c = toy_start(&backend_interp, 0, 1);
+    struct toy_cpu *c = toy_start(&TEST_BACKEND, TEST_SMALL, 1);
     struct toy_asm a = {0x10000};
     unsigned n = 0;
 
@@ -375,7 +379,7 @@ START_TEST(test_atomic)
 {
     struct toy_asm a = {0x1000};
 
-    toy_start(&backend_interp, MIB(1), 2);
+    toy_start(&TEST_BACKEND, MIB(1), 2);
     put_counter(&a, 0x8000, 50000);
     run_both();
     ck_assert_uint_eq(ram64(0x8000), 100000);
@@ -397,7 +401,7 @@ START_TEST(test_cross_modifying)
     struct toy_asm a = {0x1000}, b = {0x4000};
     uint64_t loop, val;
 
-    toy_start(&backend_interp, MIB(1), 2);
+    toy_start(&TEST_BACKEND, MIB(1), 2);
     /* cpu 1: call the code at 4000h until its constant is 200 */
     toy_mov(&a, 3, 200);
     toy_mov(&a, 4, 0x4000);
@@ -436,7 +440,7 @@ START_TEST(test_evict_both)
     struct toy_asm a = {0x1000};
     unsigned n = 0;
 
-    toy_start(&backend_interp, 0, 2);
+    toy_start(&TEST_BACKEND, TEST_SMALL, 2);
     toy_jmp(&a, 0x10000);
     for (a.at = 0x10000; a.at < TOY_RAM / 4; n++) {
         toy_op1(&a, 0x0b, 1);

@@ -331,6 +331,8 @@ const struct frontend_ops toy_frontend = {
     .as = toy_as,
 };
 
+const struct frontend_ops *toy_guest = &toy_frontend;
+
 /* --- the machine ---------------------------------------------------------------------------------- */
 
 uint64_t toy_mmio_value;
@@ -353,10 +355,9 @@ static const struct mem_ops mmio_ops = {
 
 static struct toy_cpu *new_cpu(void)
 {
-    size_t size = ALIGN_UP(sizeof(struct toy_cpu), (size_t)4096);
-    struct toy_cpu *c = aligned_alloc(4096, size);
+    struct toy_cpu *c = vcpu_alloc(sizeof(*c));
 
-    memset(c, 0, size);
+    assert(c);
     c->exception = c->pending = -1;
     assert(!exec_vcpu_init(&c->v));
     toy_reset(&c->v);
@@ -374,7 +375,7 @@ struct toy_cpu *toy_start(const struct backend_ops *be, size_t code_size, unsign
     mem_region_add(as_memory.root, 0, &ram);
     mem_region_add(as_memory.root, TOY_MMIO, &mmio);
     device_unlock();
-    assert(!exec_start(&toy_frontend, be, code_size, &err));
+    assert(!exec_start(toy_guest, be, code_size, &err));
     for (unsigned i = 0; i < cpus; i++)
         new_cpu();
     return toy_cpu(0);
@@ -391,7 +392,7 @@ void toy_stop(void)
         struct vcpu *cpu = exec_vcpu(n);
 
         exec_vcpu_fini(cpu);
-        free(cpu);
+        vcpu_free(cpu, sizeof(struct toy_cpu));
     }
     exec_stop();
     device_lock();

@@ -38,6 +38,7 @@ struct toy_cpu {
 #define TOY(cpu) ((struct toy_cpu *)(cpu))
 
 extern const struct frontend_ops toy_frontend;
+extern const struct frontend_ops *toy_guest; /* the one toy_start() uses; another guest may take its place */
 
 /* Set up memory (16 MiB at 0, an I/O register of 4 KiB behind it), executor and one vCPU. */
 struct toy_cpu *toy_start(const struct backend_ops *be, size_t code_size, unsigned cpus);

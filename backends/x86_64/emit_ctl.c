@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Control: guest instructions, helper calls, skips, guards, and the ways out of a block.
+ *
+ * All live flags are in vcpu.flags wherever a block is left or joined. An edge inside the page is
+ * one patchable jump (or conditional jump); one that leaves the page compares its slot (tb.h).
+ * Polls keep the flags: they load through vcpu.poll_ptr, and the fault (signals.c) leaves. Edges
+ * that leave the page and indirect ones compare vcpu.live_ctx anyway, which polls for nothing.
+ */
+#include "backends/x86_64/emit.h"
+#include "backends/x86_64/forms.h"
+#include "translator/tb.h"
+
+void emit_insn(struct emit *e, unsigned arg)
+{
+    (void)arg;
+    e->pc = (int32_t)e->in->aux;
+    e->dirty = false;
+    emit_insn_side(e, 0);
+}
+
+/* --- calls ------------------------------------------------------------------------ */
+
+static void mov_imm(struct emit *e, unsigned reg, int64_t v)
+{
+    struct opnd r = opnd_reg(reg), c = opnd_imm(v);
+
+    if (v == 0)
+        asm_alu(&e->a, ALU_XOR, S32, &r, &r, false);
+    else
+        asm_mov(&e->a, S64, &r, &c);
+}
+
+/* Arguments into r8, r9, r10; one that sits in a register still to be loaded is moved out first. */
+static void load_arguments(struct emit *e)
+{
+    struct opnd v[3];
+
+    for (unsigned k = 0; k < 3; k++)
+        v[k] = e->in->src[k] ? emit_ref(e, e->in->src[k], S64) : opnd_imm(0);
+    for (unsigned k = 0; k < 3; k++) {
+        for (unsigned j = k + 1; j < 3; j++) {
+            if (v[j].kind == OPND_IMM || !opnd_uses(&v[j], scratch_reg[k]) || opnd_is_reg(&v[k], scratch_reg[k]))
+                continue;
+            struct opnd m = opnd_mem(RSP, SPILL_OFF(SPILL_SAVE0 + (int)j - 1));
+            assert(v[j].kind == OPND_REG);
+            asm_mov(&e->a, S64, &m, &v[j]);
+            v[j] = m;
+        }
+        if (v[k].kind == OPND_IMM)
+            mov_imm(e, scratch_reg[k], v[k].imm);
+        else
+            emit_load(e, S64, scratch_reg[k], &v[k]);
+    }
+}
+
+static void call_stub(struct emit *e, const uint8_t *stub)
+{
+    if (!stub) {
+        e->a.full = true;
+        return;
+    }
+    asm_branch_to(&e->a, ASM_CALL, e->rx, stub);
+}
+
+void emit_call(struct emit *e, unsigned arg)
+{
+    uint32_t flags = e->b->helpers[e->in->aux].flags;
+
+    (void)arg;
+    flags_to_image(e, e->live | e->live_before);
+    emit_spill_for_call(e);
+    load_arguments(e);
+    call_stub(e, stub_helper(e->in->aux, e->b->helpers));
+    e->host = 0;
+    if (flags & HF_WRITE_FLAGS)
+        e->img = OSZAPC;
+    if (e->in->dst) {
+        emit_drop_scratches(e);
+        struct dest d = emit_dest(e, e->in->dst, S64);
+        emit_dest_put(e, &d, scratch_reg[0]);
+    }
+}
+
+void emit_guard(struct emit *e, unsigned arg)
+{
+    struct cold *c;
+
+    (void)arg;
+    flags_keep_all(e);
+    emit_compare_operands(e, false);
+    e->host = 0;
+    c = emit_cold(e, COLD_GUARD, asm_jcc_fwd(&e->a, e->in->cond));
+    c->info = e->in->aux;
+}
+
+/* --- inside the block ---------------------------------------------------------------- */
+
+static void skip_to(struct emit *e, unsigned cc)
+{
+    uint32_t field = asm_jcc_fwd(&e->a, cc), *chain = &e->label_fields[e->in->aux];
+
+    if (!e->a.full)
+        memcpy(e->a.start + field, chain, 4);
+    *chain = field;
+}
+
+void emit_skip_if(struct emit *e, unsigned arg)
+{
+    (void)arg;
+    flags_to_image(e, OSZAPC);
+    skip_to(e, flags_cond(e, e->in->cond));
+}
+
+/* test src[0] with itself; the host's condition for cond E or NE */
+static unsigned test_zero(struct emit *e)
+{
+    enum asm_size s = (enum asm_size)e->in->type;
+    struct opnd a = emit_ref(e, e->in->src[0], s), zero = opnd_imm(0);
+
+    flags_to_image(e, OSZAPC);
+    if (a.kind == OPND_IMM) {
+        struct opnd w = opnd_reg(emit_scratch(e));
+        asm_mov(&e->a, S64, &w, &a);
+        a = w;
+    }
+    if (a.kind == OPND_MEM)
+        asm_alu(&e->a, ALU_CMP, s, &a, &zero, false);
+    else
+        asm_test(&e->a, s, &a, &a);
+    e->host = 0;
+    return e->in->cond;
+}
+
+void emit_skip_ifz(struct emit *e, unsigned arg)
+{
+    (void)arg;
+    skip_to(e, test_zero(e));
+}
+
+void emit_label(struct emit *e, unsigned arg)
+{
+    uint32_t field = e->label_fields[e->in->aux], next;
+
+    (void)arg;
+    flags_to_image(e, OSZAPC);
+    while (field) {
+        memcpy(&next, e->a.start + field, 4);
+        asm_bind32(&e->a, field);
+        field = next;
+    }
+    e->label_fields[e->in->aux] = 0;
+    e->host = 0;
+    e->img = OSZAPC;
+}
+
+/* --- leaving ------------------------------------------------------------------------------ */
+
+static bool in_page(const struct emit *e, unsigned slot)
+{
+    return tb_edge_in_page(&e->tb->edge[slot]);
+}
+
+/* A rel32 that will be patched must not cross a cache line; len: bytes of opcode before it. */
+static void align_patch(struct emit *e, unsigned len)
+{
+    static const uint8_t nops[4][3] = {{0}, {0x90}, {0x66, 0x90}, {0x0f, 0x1f, 0x00}};
+    unsigned at = (unsigned)((uintptr_t)(e->rx + asm_off(&e->a) + len) & 63);
+    unsigned n = at > 60 ? 64 - at : 0;
+
+    for (unsigned i = 0; i < n; i++)
+        asm_byte(&e->a, nops[n][i]);
+}
+
+static void poll_load(struct emit *e)
+{
+    unsigned r = emit_scratch(e);
+    struct opnd ptr = opnd_mem(RSP, VCPU_OFF(poll_ptr)), at = opnd_mem(r, 0), reg = opnd_reg(r);
+
+    asm_mov(&e->a, S64, &reg, &ptr);
+    asm_mov(&e->a, S32, &reg, &at);
+    emit_scratch_free(e, r);
+}
+
+/* The block's one patchable jump for this slot. */
+static void patchable(struct emit *e, unsigned slot, uint32_t field)
+{
+    e->patch[slot] = field;
+    emit_cold(e, COLD_EDGE_STUB, field)->slot = (uint8_t)slot;
+}
+
+static void edge_in_page(struct emit *e, unsigned slot, bool poll, int64_t poll_pc)
+{
+    if (poll) {
+        struct side_entry s = {asm_off(&e->a), poll_pc, e->host};
+        side_add(&e->side, &s);
+        poll_load(e);
+    }
+    align_patch(e, 1);
+    patchable(e, slot, asm_jmp_fwd(&e->a));
+}
+
+/* r8 += off, wrapped to the width of a PC */
+static void add_page_offset(struct emit *e, int64_t off)
+{
+    enum asm_size s = e->b->pc_bits == 32 ? S32 : S64;
+    struct opnd m = opnd_mem(R8, (int32_t)off), r8 = opnd_reg(R8), r10 = opnd_reg(R10), big = opnd_imm(off);
+
+    if (off == (int32_t)off || s == S32) {
+        asm_lea(&e->a, s, R8, &m);
+        return;
+    }
+    asm_mov(&e->a, S64, &r10, &big);
+    asm_alu(&e->a, ALU_ADD, S64, &r8, &r10, false);
+}
+
+/* The edge's slot (tb.h): loaded once, both words compared. */
+static void edge_to_page(struct emit *e, unsigned slot)
+{
+    const struct tb_edge *edge = &e->tb->edge[slot];
+    struct opnd r8 = opnd_reg(R8), r9 = opnd_reg(R9), r10 = opnd_reg(R10);
+    struct opnd where = opnd_imm((int64_t)(uintptr_t)&edge->slot), m;
+    struct cold *c;
+
+    asm_mov(&e->a, S64, &r9, &where);
+    m = opnd_mem(R9, 0);
+    asm_mov(&e->a, S64, &r9, &m);
+    m = opnd_mem(RSP, VCPU_OFF(pc_page));
+    asm_mov(&e->a, S64, &r8, &m);
+    m = opnd_mem(RSP, VCPU_OFF(live_ctx));
+    asm_mov(&e->a, S64, &r10, &m);
+    m = opnd_mem(R9, offsetof(struct tb_slot, page));
+    asm_alu(&e->a, ALU_CMP, S64, &r8, &m, false);
+    c = emit_cold(e, COLD_EDGE_MISS, asm_jcc_fwd(&e->a, IR_NE));
+    c->slot = (uint8_t)slot;
+    m = opnd_mem(R9, offsetof(struct tb_slot, ctx));
+    asm_alu(&e->a, ALU_CMP, S64, &r10, &m, false);
+    c->field[c->n_fields++] = asm_jcc_fwd(&e->a, IR_NE);
+    add_page_offset(e, edge->off & ~(int64_t)(SOFTTLB_PAGE - 1));
+    m = opnd_mem(RSP, VCPU_OFF(pc_page));
+    asm_mov(&e->a, S64, &m, &r8);
+    m = opnd_mem(R9, offsetof(struct tb_slot, code));
+    asm_ext(&e->a, 0xff | DEF64, S64, 4, &m);
+}
+
+void emit_exit(struct emit *e, unsigned arg)
+{
+    unsigned slot = e->in->aux;
+
+    (void)arg;
+    flags_to_image(e, OSZAPC);
+    if (e->uses[slot] > 1)
+        emit_cold(e, COLD_EDGE, asm_jmp_fwd(&e->a))->slot = (uint8_t)slot;
+    else if (in_page(e, slot))
+        edge_in_page(e, slot, e->b->exits[slot].poll, e->b->exits[slot].off);
+    else
+        edge_to_page(e, slot);
+}
+
+static void exit_on(struct emit *e, unsigned cc)
+{
+    unsigned slot = e->in->aux;
+    bool poll = e->b->exits[slot].poll;
+    struct cold *c;
+
+    if (e->uses[slot] == 1 && in_page(e, slot) && !(poll && e->dirty)) {
+        align_patch(e, 2);
+        patchable(e, slot, asm_jcc_fwd(&e->a, cc));
+        return;
+    }
+    c = emit_cold(e, COLD_EDGE, asm_jcc_fwd(&e->a, cc));
+    c->slot = (uint8_t)slot;
+}
+
+/* A poll before the condition restarts the branch; only if it has done nothing else before. */
+static void poll_before(struct emit *e)
+{
+    unsigned slot = e->in->aux;
+
+    if (!e->b->exits[slot].poll || e->dirty || !in_page(e, slot) || e->uses[slot] > 1)
+        return;
+    emit_insn_side(e, e->host);
+    poll_load(e);
+}
+
+void emit_exit_if(struct emit *e, unsigned arg)
+{
+    unsigned cc;
+
+    (void)arg;
+    flags_to_image(e, OSZAPC);
+    poll_before(e);
+    cc = flags_cond(e, e->in->cond);
+    exit_on(e, cc);
+}
+
+void emit_exit_ifz(struct emit *e, unsigned arg)
+{
+    (void)arg;
+    poll_before(e);
+    exit_on(e, test_zero(e));
+}
+
+/* The jump table (vcpu.h): target in r8. */
+static void jump_table(struct emit *e)
+{
+    struct opnd r8 = opnd_reg(R8), r9 = opnd_reg(R9), r10 = opnd_reg(R10), m;
+    int32_t table = VCPU_OFF(jmp);
+    struct cold *c;
+
+    asm_mov_rr(&e->a, S64, R9, R8);
+    asm_shift_i(&e->a, SH_SHR, S64, &r9, VCPU_JMP_BITS);
+    asm_alu(&e->a, ALU_XOR, S32, &r9, &r8, false);
+    asm_alu_ri(&e->a, ALU_AND, S32, R9, (1 << VCPU_JMP_BITS) - 1);
+    _Static_assert(sizeof(struct jmp_entry) == 32, "shift");
+    asm_shift_i(&e->a, SH_SHL, S32, &r9, 5);
+    m = opnd_memx(RSP, R9, 0, table + (int32_t)offsetof(struct jmp_entry, pc));
+    asm_alu(&e->a, ALU_CMP, S64, &r8, &m, false);
+    c = emit_cold(e, COLD_LOOKUP, asm_jcc_fwd(&e->a, IR_NE));
+    m = opnd_mem(RSP, VCPU_OFF(live_ctx));
+    asm_mov(&e->a, S64, &r10, &m);
+    m = opnd_memx(RSP, R9, 0, table + (int32_t)offsetof(struct jmp_entry, ctx));
+    asm_alu(&e->a, ALU_CMP, S64, &r10, &m, false);
+    c->field[c->n_fields++] = asm_jcc_fwd(&e->a, IR_NE);
+    asm_alu_ri(&e->a, ALU_AND, S64, R8, -(int32_t)SOFTTLB_PAGE);
+    m = opnd_mem(RSP, VCPU_OFF(pc_page));
+    asm_mov(&e->a, S64, &m, &r8);
+    m = opnd_memx(RSP, R9, 0, table + (int32_t)offsetof(struct jmp_entry, code));
+    asm_ext(&e->a, 0xff | DEF64, S64, 4, &m);
+}
+
+void emit_exit_ind(struct emit *e, unsigned arg)
+{
+    struct opnd target = emit_ref(e, e->in->src[0], S64);
+
+    (void)arg;
+    flags_to_image(e, OSZAPC);
+    if (target.kind == OPND_IMM)
+        mov_imm(e, R8, target.imm);
+    else
+        emit_load(e, S64, R8, &target);
+    jump_table(e);
+}
+
+void emit_exit_lookup(struct emit *e, unsigned arg)
+{
+    (void)arg;
+    flags_to_image(e, OSZAPC);
+    asm_branch_to(&e->a, ASM_JMP, e->rx, stubs.lookup_key);
+}
+
+void emit_exit_loop(struct emit *e, unsigned arg)
+{
+    (void)arg;
+    flags_to_image(e, OSZAPC);
+    asm_branch_to(&e->a, ASM_JMP, e->rx, stubs.leave);
+}
+
+/* --- out of line ------------------------------------------------------------------------------ */
+
+static void cold_side(struct emit *e, const struct cold *c)
+{
+    struct side_entry s = {asm_off(&e->a), c->pc, 0};
+
+    side_add(&e->side, &s);
+}
+
+static void jump_back(struct emit *e, uint32_t to)
+{
+    asm_jmp_off(&e->a, to);
+}
+
+static void cold_mem(struct emit *e, const struct cold *c)
+{
+    uint32_t len = c->after - c->resume;
+
+    cold_side(e, c);
+    call_stub(e, stub_slow(c->addr, c->index, c->info));
+    jump_back(e, c->resume);
+    if (!c->store)
+        return;
+    if (!e->a.full && (size_t)(e->a.end - e->a.p) >= len) {
+        memcpy(e->a.p, e->a.start + c->resume, len);
+        e->a.p += len;
+    } else {
+        e->a.full = true;
+    }
+    call_stub(e, stubs.commit);
+    jump_back(e, c->after);
+}
+
+static void cold_guard(struct emit *e, const struct cold *c)
+{
+    cold_side(e, c);
+    mov_imm(e, R8, c->info >> 16);
+    mov_imm(e, R9, 0);
+    mov_imm(e, R10, 0);
+    call_stub(e, stub_helper(c->info & 0xffff, e->b->helpers));
+}
+
+/* All ways to this slot that are no patchable jump of their own. */
+static void cold_edge(struct emit *e, struct cold *c)
+{
+    unsigned slot = c->slot;
+
+    if (e->shared[slot]) {
+        asm_jmp_off(&e->a, e->shared[slot]);
+        return;
+    }
+    e->shared[slot] = asm_off(&e->a);
+    if (in_page(e, slot))
+        edge_in_page(e, slot, e->b->exits[slot].poll, e->b->exits[slot].off);
+    else
+        edge_to_page(e, slot);
+}
+
+/* What an unlinked edge does: the return address names it. */
+static void cold_edge_stub(struct emit *e, const struct cold *c, const uint8_t *stub)
+{
+    call_stub(e, stub);
+    e->stub_off[c->slot] = asm_off(&e->a);
+}
+
+/* The slot does not fit: r8 = target. */
+static void cold_edge_miss(struct emit *e, const struct cold *c)
+{
+    add_page_offset(e, e->tb->edge[c->slot].off);
+    cold_edge_stub(e, c, stubs.edge_miss);
+}
+
+void emit_cold_code(struct emit *e)
+{
+    for (unsigned i = 0; i < e->n_cold; i++) {
+        struct cold c = e->cold[i];
+        if (e->a.full)
+            return;
+        for (unsigned k = 0; k < c.n_fields; k++)
+            asm_bind32(&e->a, c.field[k]);
+        switch (c.kind) {
+        case COLD_MEM:
+            cold_mem(e, &c);
+            break;
+        case COLD_GUARD:
+            cold_guard(e, &c);
+            break;
+        case COLD_EDGE:
+            cold_edge(e, &c);
+            break;
+        case COLD_EDGE_STUB:
+            cold_edge_stub(e, &c, stubs.edge);
+            break;
+        case COLD_EDGE_MISS:
+            cold_edge_miss(e, &c);
+            break;
+        case COLD_LOOKUP:
+            asm_branch_to(&e->a, ASM_JMP, e->rx, stubs.lookup);
+            break;
+        }
+    }
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* The x86-64 backend as the translator sees it (translator/backend.h). */
+#include "backends/x86_64/jit.h"
+
+#include "backends/x86_64/host.h"
+#include "translator/exec.h"
+#include "util/log.h"
+
+#include <cpuid.h>
+#include <errno.h>
+#include <stdlib.h>
+
+bool host_has_bmi2;
+static struct emit *emitter; /* used with the cache lock held */
+static struct {
+    uint64_t blocks, side_bytes;
+} counters;
+
+void host_detect(void)
+{
+    unsigned eax, ebx = 0, ecx, edx;
+
+    host_has_bmi2 = __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && ebx & bit_BMI2;
+}
+
+static int jit_init(const struct code_span *span, struct error **err)
+{
+    int used;
+
+    host_detect();
+    emitter = calloc(1, sizeof(*emitter));
+    if (!emitter)
+        return -ENOMEM;
+    used = stubs_init(span, err);
+    if (used < 0)
+        return used;
+    if (jit_signals_init())
+        return -errno;
+    return used;
+}
+
+static void jit_fini(void)
+{
+    jit_signals_fini();
+    free(emitter);
+    emitter = NULL;
+}
+
+static int jit_vcpu_init(struct vcpu *cpu)
+{
+    memset(cpu->spill, 0, sizeof(cpu->spill));
+    return 0;
+}
+
+static void jit_vcpu_fini(struct vcpu *cpu)
+{
+    (void)cpu;
+}
+
+/* --- blocks ------------------------------------------------------------------------ */
+
+static struct jit_block *keep_data(struct tb *tb, uint32_t entry)
+{
+    struct jit_block *j = tb_data_alloc(tb, sizeof(*j) + emitter->side.len);
+
+    if (!j)
+        return NULL;
+    j->entry = entry;
+    memcpy(j->patch, emitter->patch, sizeof(j->patch));
+    memcpy(j->stub_off, emitter->stub_off, sizeof(j->stub_off));
+    j->side_len = emitter->side.len;
+    memcpy(j->side, emitter->side.buf, j->side_len);
+    tb->backend = j;
+    counters.side_bytes += sizeof(*j) + j->side_len;
+    return j;
+}
+
+static int jit_compile(struct tb *tb, const struct ir_block *b, const struct code_span *to)
+{
+    uint32_t entry;
+    int used;
+
+    if (log_enabled(LOG_OUT_ASM))
+        jit_note_begin();
+    used = emit_block(emitter, tb, b, to, &entry);
+    if (used < 0)
+        return used;
+    if (!keep_data(tb, entry))
+        return -ENOSPC;
+    tb->code = to->rx + entry;
+    counters.blocks++;
+    if (log_enabled(LOG_OUT_ASM))
+        jit_log_block(tb, b, to->rw + entry, to->rx + entry, (unsigned)used - entry);
+    return used;
+}
+
+/* rel32 at a field to an address; the field is inside one cache line */
+static void patch_branch(const struct tb *tb, uint32_t field, const uint8_t *target)
+{
+    const uint8_t *at = jit_start(tb) + field;
+    int32_t rel = (int32_t)(target - (at + 4));
+
+    __atomic_store_n((int32_t *)(void *)tb_code_rw(at), rel, __ATOMIC_RELEASE);
+}
+
+static const uint8_t *edge_stub_call(const struct tb *tb, unsigned slot)
+{
+    const struct jit_block *j = tb->backend;
+
+    return jit_start(tb) + j->stub_off[slot] - 5;
+}
+
+static void set_edge_stub(const struct tb *tb, unsigned slot, const uint8_t *stub)
+{
+    const struct jit_block *j = tb->backend;
+    const uint8_t *at = jit_start(tb) + j->stub_off[slot];
+    int32_t rel = (int32_t)(stub - at);
+
+    __atomic_store((int32_t *)(void *)tb_code_rw(at - 4), &rel, __ATOMIC_RELEASE);
+}
+
+/* Edges that leave the page read their slot: nothing to patch. */
+static void jit_link(struct tb *from, unsigned slot, struct tb *to)
+{
+    const struct jit_block *j = from->backend;
+
+    if (!j->patch[slot])
+        return;
+    if (to)
+        patch_branch(from, j->patch[slot], to->code);
+    else
+        set_edge_stub(from, slot, stubs.edge_table);
+}
+
+static void jit_unlink(struct tb *from, unsigned slot)
+{
+    const struct jit_block *j = from->backend;
+
+    if (!j->patch[slot])
+        return;
+    set_edge_stub(from, slot, stubs.edge);
+    patch_branch(from, j->patch[slot], edge_stub_call(from, slot));
+}
+
+/* The first instruction (never a single byte) becomes a jump to the call in front of the entry. */
+static void jit_invalidate(struct tb *tb)
+{
+    static const uint8_t jump_back[2] = {0xeb, 0xf9};
+    uint16_t v;
+
+    memcpy(&v, jump_back, 2);
+    __atomic_store_n((uint16_t *)(void *)tb_code_rw(tb->code), v, __ATOMIC_RELEASE);
+}
+
+/* --- running ------------------------------------------------------------------------- */
+
+static uint64_t wrap_pc(const struct tb *tb, uint64_t pc)
+{
+    return tb->pc_bits == 32 ? (uint32_t)pc : pc;
+}
+
+/* Where translated code was left: also says that we are outside now. */
+static const uint8_t *take_return_address(struct vcpu *cpu)
+{
+    const uint8_t *ra = (const uint8_t *)(uintptr_t)cpu->host_ra;
+
+    cpu->host_ra = 0;
+    return ra;
+}
+
+static enum exec_exit edge_taken(struct vcpu *cpu, enum exec_exit why)
+{
+    const uint8_t *ra = take_return_address(cpu);
+    struct tb *tb = tb_find_host(ra - 1);
+    const struct jit_block *j = tb->backend;
+    uint32_t off = (uint32_t)(ra - jit_start(tb));
+    unsigned slot = 0;
+
+    while (slot < tb->n_exits && j->stub_off[slot] != off)
+        slot++;
+    assert(slot < tb->n_exits);
+    cpu->tb = tb;
+    cpu->exit_slot = slot;
+    cpu->pc = wrap_pc(tb, cpu->pc_page + (uint64_t)tb->edge[slot].off);
+    return why;
+}
+
+static enum exec_exit stale_block(struct vcpu *cpu)
+{
+    struct tb *tb = tb_find_host(take_return_address(cpu));
+
+    cpu->pc = cpu->pc_page + (tb->key.phys & (SOFTTLB_PAGE - 1));
+    return EXEC_LOOKUP;
+}
+
+static enum exec_exit jit_run(struct vcpu *cpu, struct tb *tb)
+{
+    enum jit_exit why;
+
+    jit_signals_thread_init();
+    why = stubs.enter(cpu, tb->code);
+    switch (why) {
+    case JIT_LOOP:
+        return EXEC_LOOP;
+    case JIT_EDGE:
+        return edge_taken(cpu, EXEC_EDGE);
+    case JIT_EDGE_TABLE:
+        return edge_taken(cpu, EXEC_LOOKUP);
+    case JIT_STALE:
+        return stale_block(cpu);
+    case JIT_FAULT:
+        return jit_after_fault(cpu);
+    default:
+        return EXEC_LOOKUP;
+    }
+}
+
+bool jit_side_entry(struct vcpu *cpu, struct side_entry *s)
+{
+    struct tb *tb = tb_find_host((const void *)(uintptr_t)(cpu->host_ra - 1));
+    const struct jit_block *j;
+
+    if (!tb)
+        return false;
+    j = tb->backend;
+    if (!side_find(j->side, j->side_len, (uint32_t)((const uint8_t *)(uintptr_t)(cpu->host_ra - 1) - jit_start(tb)), s))
+        return false;
+    cpu->pc = wrap_pc(tb, cpu->pc_page + (uint64_t)s->pc);
+    return true;
+}
+
+/* A leaf helper raises: the guest's FP state is still in the registers. */
+static void save_live_fp(struct vcpu *cpu)
+{
+    const uint32_t *frame = (const uint32_t *)(uintptr_t)cpu->host_sp;
+
+    if (!cpu->spill[SPILL_LEAF])
+        return;
+    cpu->spill[SPILL_LEAF] = 0;
+    __asm__ volatile("fxsave64 %0\n\tfninit\n\tfldcw %1\n\tldmxcsr %2"
+                     : "=m"(cpu->fx)
+                     : "m"(frame[1]), "m"(frame[0])
+                     : "memory");
+}
+
+void jit_unwind(struct vcpu *cpu)
+{
+    struct side_entry s;
+
+    save_live_fp(cpu);
+    if (cpu->host_ra)
+        jit_side_entry(cpu, &s);
+}
+
+static struct tb *jit_current(struct vcpu *cpu)
+{
+    return cpu->host_ra ? tb_find_host((const void *)(uintptr_t)(cpu->host_ra - 1)) : NULL;
+}
+
+static void jit_dump_counters(void (*print)(void *arg, const char *name, uint64_t value), void *arg)
+{
+    print(arg, "jit blocks", counters.blocks);
+    print(arg, "jit side-table bytes", counters.side_bytes);
+}
+
+const struct backend_ops backend_jit = {
+    .name = "jit",
+    .wants_opt = true,
+    .init = jit_init,
+    .vcpu_init = jit_vcpu_init,
+    .vcpu_fini = jit_vcpu_fini,
+    .compile = jit_compile,
+    .link = jit_link,
+    .unlink = jit_unlink,
+    .invalidate = jit_invalidate,
+    .run = jit_run,
+    .unwind = jit_unwind,
+    .current = jit_current,
+    .dump_counters = jit_dump_counters,
+    .fini = jit_fini,
+};

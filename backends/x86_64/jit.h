@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside of the x86-64 backend: a block's private data, the log of emitted code. */
+#ifndef BACKENDS_X86_64_JIT_H
+#define BACKENDS_X86_64_JIT_H
+
+#include "backends/x86_64/emit.h"
+
+/* tb->backend */
+struct jit_block {
+    uint32_t entry;                  /* of the block, from the start of its code */
+    uint32_t patch[IR_MAX_EXITS];    /* rel32 fields of edges inside the page; 0: none */
+    uint32_t stub_off[IR_MAX_EXITS]; /* behind the edge's call of the stub */
+    uint32_t side_len;
+    uint8_t side[];
+};
+
+static inline const uint8_t *jit_start(const struct tb *tb)
+{
+    return (const uint8_t *)tb->code - ((const struct jit_block *)tb->backend)->entry;
+}
+
+/* Bytes used, or -ENOSPC. */
+int emit_block(struct emit *e, struct tb *tb, const struct ir_block *b, const struct code_span *to, uint32_t *entry);
+
+/* signals.c */
+int jit_signals_init(void);
+void jit_signals_fini(void);
+int jit_signals_thread_init(void);
+/* After the fault stub has left translated code. */
+enum exec_exit jit_after_fault(struct vcpu *cpu);
+void jit_unwind(struct vcpu *cpu);
+bool jit_side_entry(struct vcpu *cpu, struct side_entry *s);
+
+/* slow.c, called by stubs */
+void *jit_slow_leaf(struct vcpu *cpu);
+void *jit_slow_full(struct vcpu *cpu);
+void jit_slow_commit(struct vcpu *cpu);
+
+/* disas.c: -d out_asm */
+void jit_note_begin(void);
+void jit_note_insn(uint32_t end, unsigned insn);
+void jit_log_block(const struct tb *tb, const struct ir_block *b, const uint8_t *code, const uint8_t *rx, unsigned size);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Slow path of memory accesses, in C. The stub has put the linear address and ACC_INFO into
+ * vcpu.spill, and stored all guest registers; vcpu[-1] is the return address into the block.
+ */
+#include "backends/x86_64/jit.h"
+#include "translator/exec.h"
+
+/* The code behind the call is `jmp back` (2 or 5 bytes), then the bounce version. */
+static void skip_jump(struct vcpu *cpu)
+{
+    uint64_t *ra = (uint64_t *)cpu - 1;
+
+    *ra += *(const uint8_t *)(uintptr_t)*ra == 0xeb ? 2 : 5;
+}
+
+static void load_bounce(struct vcpu *cpu, uint64_t addr, uint32_t info)
+{
+    unsigned n = acc_bytes(info);
+    uint64_t v;
+
+    assert(n <= sizeof(cpu->bounce));
+    if (n <= 8 && is_pow2(n)) {
+        v = softtlb_load(cpu, addr, n, acc_class(info), acc_memflags(info));
+        memcpy(cpu->bounce, &v, 8);
+    } else {
+        softtlb_read(cpu, addr, cpu->bounce, n, acc_class(info), acc_memflags(info));
+    }
+}
+
+void *jit_slow_full(struct vcpu *cpu)
+{
+    uint64_t addr = cpu->spill[SPILL_ADDR];
+    uint32_t info = (uint32_t)cpu->spill[SPILL_INFO];
+    unsigned n = acc_bytes(info), cls = acc_class(info), mf = acc_memflags(info), acc = acc_flags(info);
+    enum tlb_access access = acc & ACC_WRITE ? TLB_WRITE : TLB_READ;
+    void *p;
+
+    if (acc & ACC_PROBE) {
+        if (access == TLB_WRITE)
+            softtlb_probe_store(cpu, addr, n, cls, mf);
+        else
+            softtlb_probe(cpu, addr, n, access, cls, mf);
+        return cpu->bounce;
+    }
+    p = acc & ACC_LOCK ? softtlb_atomic(cpu, addr, n, cls, mf) : softtlb_refill(cpu, addr, n, access, cls, mf);
+    if (p)
+        return p;
+    if (access == TLB_READ) {
+        load_bounce(cpu, addr, info);
+        return cpu->bounce;
+    }
+    softtlb_probe_store(cpu, addr, n, cls, mf);
+    if (acc & ACC_READ)
+        load_bounce(cpu, addr, info);
+    skip_jump(cpu);
+    return cpu->bounce;
+}
+
+void jit_slow_commit(struct vcpu *cpu)
+{
+    uint64_t addr = cpu->spill[SPILL_ADDR], v;
+    uint32_t info = (uint32_t)cpu->spill[SPILL_INFO];
+    unsigned n = acc_bytes(info);
+
+    memcpy(&v, cpu->bounce, 8);
+    if (n <= 8 && is_pow2(n))
+        softtlb_store(cpu, addr, v, n, acc_class(info), acc_memflags(info));
+    else
+        softtlb_write(cpu, addr, cpu->bounce, n, acc_class(info), acc_memflags(info));
+}

@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Code shared by all blocks, made once.
+ *
+ * In generated code rsp is the struct vcpu, guest registers are in their pins and the guest's FP
+ * state is live. A full call stores the registers to the vcpu, saves FP state to vcpu.fx, takes
+ * the host's MXCSR and x87 control word from the C frame at vcpu.host_sp and calls there; a leaf
+ * call stays on the stack below the vcpu with FP state live. x87 state is reset by FNINIT, never
+ * by a waiting instruction: the guest's may have an exception pending.
+ */
+#include "backends/x86_64/stubs.h"
+
+#include "backends/x86_64/host.h"
+#include "backends/x86_64/jit.h"
+#include "translator/exec.h"
+#include "util/error.h"
+
+#include <errno.h>
+
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#define LEAF_CALLS 0
+#elif defined __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define LEAF_CALLS 0
+#endif
+#endif
+#ifndef LEAF_CALLS
+#define LEAF_CALLS 1
+#endif
+
+#define MAX_HELPERS 512
+enum { SLOW_PAIRS = SCRATCHES * SCRATCHES, SLOW_SLOTS = 4096 };
+
+struct stubs stubs;
+const struct ir_helper *stub_helper_table;
+static struct asm_buf a;
+static const uint8_t *rx;
+static int32_t pin_offset[PINS];
+static const uint8_t *common_full, *common_leaf, *slow_common[SLOW_PAIRS];
+static const uint8_t *helper_stub[MAX_HELPERS];
+static struct {
+    uint32_t key;
+    const uint8_t *code;
+} slow_stub[SLOW_SLOTS];
+
+static const uint8_t *here(void)
+{
+    asm_pad(&a, -asm_off(&a) & 15);
+    return rx + asm_off(&a);
+}
+
+/* --- pieces ------------------------------------------------------------------------------ */
+
+static void mov_rr(unsigned d, unsigned s)
+{
+    asm_mov_rr(&a, S64, d, s);
+}
+
+static void load(unsigned r, unsigned base, int32_t off)
+{
+    struct opnd d = opnd_reg(r), m = opnd_mem(base, off);
+
+    asm_mov(&a, S64, &d, &m);
+}
+
+static void store(unsigned base, int32_t off, unsigned r)
+{
+    struct opnd d = opnd_reg(r), m = opnd_mem(base, off);
+
+    asm_mov(&a, S64, &m, &d);
+}
+
+static void store_imm(enum asm_size s, unsigned base, int32_t off, int32_t v)
+{
+    struct opnd m = opnd_mem(base, off), c = opnd_imm(v);
+
+    asm_mov(&a, s, &m, &c);
+}
+
+static void load_imm(unsigned r, const void *p)
+{
+    struct opnd d = opnd_reg(r), c = opnd_imm((int64_t)(uintptr_t)p);
+
+    asm_mov(&a, S64, &d, &c);
+}
+
+static void lea(unsigned r, unsigned base, int32_t off)
+{
+    struct opnd m = opnd_mem(base, off);
+
+    asm_lea(&a, S64, r, &m);
+}
+
+static void push(unsigned r)
+{
+    if (r & 8)
+        asm_byte(&a, 0x41);
+    asm_byte(&a, 0x50 | (r & 7));
+}
+
+static void pop(unsigned r)
+{
+    if (r & 8)
+        asm_byte(&a, 0x41);
+    asm_byte(&a, 0x58 | (r & 7));
+}
+
+static void ret(void)
+{
+    asm_byte(&a, 0xc3);
+}
+
+static void call_c(const void *fn)
+{
+    struct opnd rax = opnd_reg(RAX);
+
+    load_imm(RAX, fn);
+    asm_ext(&a, 0xff | DEF64, S64, 2, &rax);
+}
+
+/* fxsave64, fxrstor64, ldmxcsr, stmxcsr */
+static void fp_memory(unsigned ext, enum asm_size s, unsigned base, int32_t off)
+{
+    struct opnd m = opnd_mem(base, off);
+
+    asm_ext(&a, M0F | 0xae, s, ext, &m);
+}
+
+static void fxsave(unsigned base, int32_t off)
+{
+    fp_memory(0, S64, base, off);
+}
+
+static void fxrstor(unsigned base, int32_t off)
+{
+    fp_memory(1, S64, base, off);
+}
+
+/* rsp is the C frame made by enter. */
+static void host_fp(void)
+{
+    struct opnd m = opnd_mem(RSP, 4);
+
+    asm_byte(&a, 0xdb); /* fninit */
+    asm_byte(&a, 0xe3);
+    asm_ext(&a, 0xd9, S32, 5, &m); /* fldcw */
+    fp_memory(2, S32, RSP, 0);
+}
+
+/* Does a C function keep the register? */
+static bool callee_saved(unsigned r)
+{
+    return r == RBX || r == RBP || r >= R12;
+}
+
+enum { PINS_ALL, PINS_CALLER, PINS_CALLEE };
+
+static bool pin_selected(unsigned i, int which)
+{
+    return pin_offset[i] >= 0 && (which == PINS_ALL || callee_saved(pin_reg[i]) == (which == PINS_CALLEE));
+}
+
+static void store_pins(unsigned base, int32_t delta, int which)
+{
+    for (unsigned i = 0; i < PINS; i++)
+        if (pin_selected(i, which))
+            store(base, delta + pin_offset[i], pin_reg[i]);
+}
+
+/* The base register, if pinned itself, comes last. */
+static void load_pins(unsigned base, int32_t delta, int which)
+{
+    for (unsigned i = 0; i < PINS; i++)
+        if (pin_selected(i, which) && pin_reg[i] != base)
+            load(pin_reg[i], base, delta + pin_offset[i]);
+    for (unsigned i = 0; i < PINS; i++)
+        if (pin_selected(i, which) && pin_reg[i] == base)
+            load(pin_reg[i], base, delta + pin_offset[i]);
+}
+
+/* From rdi = vcpu with registers stored to the C stack with the host's FP state; r12 = vcpu. */
+static void to_host(void)
+{
+    mov_rr(R12, RDI);
+    fxsave(RDI, VCPU_OFF(fx));
+    load(RSP, RDI, VCPU_OFF(host_sp));
+    host_fp();
+}
+
+/* Back: rsp = vcpu + off. */
+static void from_host(int32_t off)
+{
+    fxrstor(R12, VCPU_OFF(fx));
+    lea(RSP, R12, off);
+}
+
+static void clear_host_ra(unsigned base)
+{
+    store_imm(S64, base, VCPU_OFF(host_ra), 0);
+}
+
+/* --- entering and leaving ------------------------------------------------------------------- */
+
+static const uint8_t saved[] = {RBX, RBP, R12, R13, R14, R15};
+enum { FRAME = 24 };
+
+static void make_enter(void)
+{
+    struct opnd m = opnd_mem(RSP, 4), r10 = opnd_reg(R10);
+
+    stubs.enter = (enum jit_exit (*)(struct vcpu *, const void *))(uintptr_t)here();
+    for (unsigned i = 0; i < ARRAY_SIZE(saved); i++)
+        push(saved[i]);
+    lea(RSP, RSP, -FRAME);
+    fp_memory(3, S32, RSP, 0);
+    asm_ext(&a, 0xd9, S32, 7, &m); /* fnstcw */
+    store(RDI, VCPU_OFF(host_sp), RSP);
+    fxrstor(RDI, VCPU_OFF(fx));
+    mov_rr(RSP, RDI);
+    mov_rr(R10, RSI);
+    load_pins(RSP, 0, PINS_ALL);
+    asm_ext(&a, 0xff | DEF64, S64, 4, &r10);
+}
+
+static const uint8_t *make_leave_common(void)
+{
+    const uint8_t *p = here();
+
+    store_pins(RSP, 0, PINS_ALL);
+    fxsave(RSP, VCPU_OFF(fx));
+    mov_rr(RDI, RSP);
+    load(RSP, RDI, VCPU_OFF(host_sp));
+    host_fp();
+    asm_mov_rr(&a, S32, RAX, R8);
+    lea(RSP, RSP, FRAME);
+    for (unsigned i = ARRAY_SIZE(saved); i-- > 0;)
+        pop(saved[i]);
+    ret();
+    return p;
+}
+
+static void leave_with(unsigned why, const uint8_t *common)
+{
+    struct opnd r8 = opnd_reg(R8), c = opnd_imm(why);
+
+    asm_mov(&a, S32, &r8, &c);
+    asm_branch_to(&a, ASM_JMP, rx, common);
+}
+
+/* Entered by call: the return address names the place. */
+static const uint8_t *make_leave_from(unsigned why, const uint8_t *common)
+{
+    const uint8_t *p = here();
+
+    pop(R8);
+    store(RSP, VCPU_OFF(host_ra), R8);
+    leave_with(why, common);
+    return p;
+}
+
+static const uint8_t *make_leave(unsigned why, const uint8_t *common)
+{
+    const uint8_t *p = here();
+
+    leave_with(why, common);
+    return p;
+}
+
+/* r8 = target PC: the block cache, with general registers only, else leave with vcpu.pc = r8. */
+static void make_lookup(const uint8_t *common)
+{
+    struct opnd m = opnd_mem(RSP, VCPU_OFF(live_ctx)), zero = opnd_imm(0), rax = opnd_reg(RAX), r10 = opnd_reg(R10);
+    uint32_t out1, out2;
+
+    stubs.lookup = here();
+    store(RSP, VCPU_OFF(pc), R8);
+    if (LEAF_CALLS) {
+        asm_alu(&a, ALU_CMP, S64, &m, &zero, false);
+        out1 = asm_jcc_fwd(&a, IR_E);
+        store_pins(RSP, 0, PINS_CALLER);
+        mov_rr(RDI, RSP);
+        mov_rr(RSI, R8);
+        call_c((const void *)(uintptr_t)exec_lookup_leaf);
+        asm_test(&a, S64, &rax, &rax);
+        mov_rr(R10, RAX);
+        load(R8, RSP, VCPU_OFF(pc));
+        load_pins(RSP, 0, PINS_CALLER);
+        out2 = asm_jcc_fwd(&a, IR_E);
+        asm_alu_ri(&a, ALU_AND, S64, R8, -(int32_t)SOFTTLB_PAGE);
+        store(RSP, VCPU_OFF(pc_page), R8);
+        asm_ext(&a, 0xff | DEF64, S64, 4, &r10);
+        asm_bind32(&a, out1);
+        asm_bind32(&a, out2);
+    }
+    leave_with(JIT_LOOKUP, common);
+}
+
+/* An edge to another page whose slot (r9) does not fit: r8 = target. The block cache, unless the
+ * edge was never linked. */
+static void make_edge_miss(const uint8_t *common)
+{
+    struct opnd m = opnd_mem(R9, offsetof(struct tb_slot, ctx)), zero = opnd_imm(0);
+    uint32_t lookup;
+
+    stubs.edge_miss = here();
+    pop(R10);
+    asm_alu(&a, ALU_CMP, S64, &m, &zero, false);
+    lookup = asm_jcc_fwd(&a, IR_NE);
+    store(RSP, VCPU_OFF(host_ra), R10);
+    leave_with(JIT_EDGE, common);
+    asm_bind32(&a, lookup);
+    asm_branch_to(&a, ASM_JMP, rx, stubs.lookup);
+}
+
+/* --- calls of helpers ------------------------------------------------------------------------ */
+
+/* Arguments in r8, r9, r10 to where C has them, the helper's number in rbx; calls it. */
+static void call_helper(void)
+{
+    struct opnd m = opnd_memx(RAX, RBX, 3, offsetof(struct ir_helper, fn));
+    struct opnd three = opnd_memx(RBX, RBX, 1, 0);
+
+    _Static_assert(sizeof(struct ir_helper) == 24, "index by lea and scale");
+    mov_rr(RSI, R8);
+    mov_rr(RDX, R9);
+    mov_rr(RCX, R10);
+    load_imm(RAX, &stub_helper_table);
+    load(RAX, RAX, 0);
+    asm_lea(&a, S64, RBX, &three);
+    asm_ext(&a, 0xff | DEF64, S64, 2, &m);
+    mov_rr(R8, RAX);
+}
+
+/* At [rsp]: helper number, return address; rsp + 16 is the vcpu. */
+static void make_common_full(void)
+{
+    common_full = here();
+    store_pins(RSP, 16, PINS_ALL);
+    lea(RDI, RSP, 16);
+    load(RAX, RSP, 8);
+    store(RDI, VCPU_OFF(host_ra), RAX);
+    pop(RBX);
+    to_host();
+    call_helper();
+    clear_host_ra(R12);
+    from_host(-8);
+    load_pins(RSP, 8, PINS_ALL);
+    ret();
+}
+
+static void make_common_leaf(void)
+{
+    common_leaf = here();
+    store_pins(RSP, 16, PINS_ALL);
+    lea(RDI, RSP, 16);
+    load(RAX, RSP, 8);
+    store(RDI, VCPU_OFF(host_ra), RAX);
+    load(RBX, RSP, 0);
+    store_imm(S64, RDI, SPILL_OFF(SPILL_LEAF), 1);
+    call_helper();
+    pop(RBX);
+    store_imm(S64, RSP, 8 + SPILL_OFF(SPILL_LEAF), 0);
+    store_imm(S64, RSP, 8 + VCPU_OFF(host_ra), 0);
+    load_pins(RSP, 8, PINS_ALL);
+    ret();
+}
+
+static bool room(void)
+{
+    return !a.full && (size_t)(a.end - a.p) > 64;
+}
+
+const uint8_t *stub_helper(unsigned n, const struct ir_helper *table)
+{
+    stub_helper_table = table;
+    if (n >= MAX_HELPERS || (!helper_stub[n] && !room()))
+        return NULL;
+    if (!helper_stub[n]) {
+        helper_stub[n] = rx + asm_off(&a);
+        asm_byte(&a, 0x68); /* push imm32 */
+        asm_imm(&a, n, 4);
+        asm_branch_to(&a, ASM_JMP, rx, table[n].flags & HF_LEAF ? common_leaf : common_full);
+    }
+    return helper_stub[n];
+}
+
+/* --- memory ------------------------------------------------------------------------------------- */
+
+static unsigned third_scratch(unsigned x, unsigned y)
+{
+    for (unsigned i = 0; i < SCRATCHES; i++)
+        if (scratch_reg[i] != x && scratch_reg[i] != y)
+            return scratch_reg[i];
+    return NOREG;
+}
+
+/* Address and info are in vcpu.spill; rsp + 8 is the vcpu. Result: host address in `addr`, `index` 0. */
+static void make_slow_common(unsigned addr, unsigned index)
+{
+    unsigned third = third_scratch(addr, index);
+    struct opnd rax = opnd_reg(RAX), ri = opnd_reg(index), zero = opnd_imm(0);
+    uint32_t slow = 0, done = 0;
+
+    store(RSP, 8 + SPILL_OFF(SPILL_SCRATCH), third);
+    store_pins(RSP, 8, PINS_CALLER);
+    if (LEAF_CALLS) {
+        lea(RDI, RSP, 8);
+        push(RAX);
+        call_c((const void *)(uintptr_t)jit_slow_leaf);
+        lea(RSP, RSP, 8);
+        asm_test(&a, S64, &rax, &rax);
+        slow = asm_jcc_fwd(&a, IR_E);
+        mov_rr(addr, RAX);
+        done = asm_jmp_fwd(&a);
+        asm_bind32(&a, slow);
+    }
+    store_pins(RSP, 8, PINS_CALLEE);
+    lea(RDI, RSP, 8);
+    load(RAX, RSP, 0);
+    store(RDI, VCPU_OFF(host_ra), RAX);
+    to_host();
+    call_c((const void *)(uintptr_t)jit_slow_full);
+    mov_rr(addr, RAX);
+    clear_host_ra(R12);
+    from_host(-8);
+    load_pins(RSP, 8, PINS_CALLEE);
+    if (LEAF_CALLS)
+        asm_bind32(&a, done);
+    load_pins(RSP, 8, PINS_CALLER);
+    load(third, RSP, 8 + SPILL_OFF(SPILL_SCRATCH));
+    asm_mov(&a, S32, &ri, &zero);
+    ret();
+}
+
+static unsigned pair_number(unsigned addr, unsigned index)
+{
+    return (addr - R8) * SCRATCHES + (index - R8);
+}
+
+static void make_slow_commons(void)
+{
+    for (unsigned x = 0; x < SCRATCHES; x++)
+        for (unsigned y = 0; y < SCRATCHES; y++) {
+            if (x == y)
+                continue;
+            slow_common[x * SCRATCHES + y] = here();
+            make_slow_common(scratch_reg[x], scratch_reg[y]);
+        }
+}
+
+/* On entry `addr` is the address xor the entry's tag, `index` the entry's offset. */
+static void make_slow(unsigned addr, unsigned index, uint32_t info)
+{
+    int32_t table = mem_tlb_offset(acc_class(info), acc_flags(info) & ACC_WRITE);
+    struct opnd r = opnd_reg(addr), tag = opnd_memx(RSP, index, 0, 8 + table);
+
+    asm_alu(&a, ALU_XOR, S64, &r, &tag, false);
+    store(RSP, 8 + SPILL_OFF(SPILL_ADDR), addr);
+    store_imm(S32, RSP, 8 + SPILL_OFF(SPILL_INFO), (int32_t)info);
+    asm_branch_to(&a, ASM_JMP, rx, slow_common[pair_number(addr, index)]);
+}
+
+const uint8_t *stub_slow(unsigned addr, unsigned index, uint32_t info)
+{
+    uint32_t key = info | pair_number(addr, index) << 26 | 1u << 30;
+    unsigned h = (key ^ key >> 13 ^ key >> 24) % SLOW_SLOTS;
+
+    for (unsigned n = 0; n < SLOW_SLOTS; n++, h = (h + 1) % SLOW_SLOTS) {
+        if (slow_stub[h].key == key)
+            return slow_stub[h].code;
+        if (!slow_stub[h].key)
+            break;
+    }
+    if (slow_stub[h].key || !room())
+        return NULL;
+    slow_stub[h].key = key;
+    slow_stub[h].code = rx + asm_off(&a);
+    make_slow(addr, index, info);
+    return slow_stub[h].code;
+}
+
+/* Keeps everything, flags too. After pushfq rsp + 16 is the vcpu. */
+static void make_commit(void)
+{
+    stubs.commit = here();
+    asm_byte(&a, 0x9c);
+    store_pins(RSP, 16, PINS_ALL);
+    for (unsigned i = 0; i < SCRATCHES; i++)
+        store(RSP, 16 + SPILL_OFF(SPILL_SCRATCH + (int)i), scratch_reg[i]);
+    lea(RDI, RSP, 16);
+    load(RAX, RSP, 8);
+    store(RDI, VCPU_OFF(host_ra), RAX);
+    to_host();
+    call_c((const void *)(uintptr_t)jit_slow_commit);
+    clear_host_ra(R12);
+    from_host(-16);
+    for (unsigned i = 0; i < SCRATCHES; i++)
+        load(scratch_reg[i], RSP, 16 + SPILL_OFF(SPILL_SCRATCH + (int)i));
+    load_pins(RSP, 16, PINS_ALL);
+    asm_byte(&a, 0x9d);
+    ret();
+}
+
+/* --- all of them --------------------------------------------------------------------------------- */
+
+static void find_pins(void)
+{
+    for (unsigned i = 0; i < PINS; i++)
+        pin_offset[i] = -1;
+    for (unsigned n = 0; n < frontend->n_globals; n++) {
+        const struct ir_global *g = &frontend->globals[n];
+        if (g->pin >= 0 && g->pin < PINS) {
+            assert(g->type == IR_I64 && pin_offset[g->pin] < 0);
+            pin_offset[g->pin] = (int32_t)g->offset;
+        }
+    }
+}
+
+int stubs_init(const struct code_span *span, struct error **err)
+{
+    const uint8_t *common;
+
+    a = (struct asm_buf){span->rw, span->rw, span->rw + span->room, false};
+    rx = span->rx;
+    memset(helper_stub, 0, sizeof(helper_stub));
+    memset(slow_stub, 0, sizeof(slow_stub));
+    find_pins();
+    make_enter();
+    common = make_leave_common();
+    stubs.edge = make_leave_from(JIT_EDGE, common);
+    stubs.edge_table = make_leave_from(JIT_EDGE_TABLE, common);
+    stubs.stale = make_leave_from(JIT_STALE, common);
+    stubs.leave = make_leave(JIT_LOOP, common);
+    stubs.lookup_key = make_leave(JIT_KEY, common);
+    stubs.fault = make_leave(JIT_FAULT, common);
+    make_lookup(common);
+    make_edge_miss(common);
+    make_common_full();
+    make_common_leaf();
+    make_slow_commons();
+    make_commit();
+    if (!room()) {
+        error_set(err, "no room for the translator's stubs");
+        return -ENOSPC;
+    }
+    return (int)span->room; /* more are made as blocks need them */
+}

@@ -12,6 +12,7 @@
 #include "hw/acpi/piix4_pm.h"
 #include "hw/acpi/tables.h"
 #include "hw/core/device.h"
+#include "hw/dma/i8237.h"
 #include "hw/ide/piix3_ide.h"
 #include "hw/input/i8042.h"
 #include "hw/intc/apic.h"
@@ -44,7 +45,7 @@ struct pc {
     uint64_t below_4g;
     struct pci_bus *pci;
     struct isa_bus *isa;
-    struct device *pic, *ioapic, *gsi, *pit, *rtc, *hpet, *fw_cfg, *apics[PC_MAX_CPUS];
+    struct device *pic, *ioapic, *gsi, *pit, *rtc, *hpet, *dma, *fw_cfg, *apics[PC_MAX_CPUS];
     struct irq ferr, a20_in[2];
     bool a20[2]; /* by keyboard controller, by port 92h */
     struct boot_plan plan;
@@ -190,7 +191,8 @@ static int make_isa_devices(struct error **err)
 {
     irq_init_array(pc.a20_in, ARRAY_SIZE(pc.a20_in), a20_changed, NULL);
     struct device *kbc = make_isa("i8042", err);
-    pc.fw_cfg = kbc ? make_isa("fw_cfg", err) : NULL;
+    pc.dma = kbc ? make_isa("i8237", err) : NULL;
+    pc.fw_cfg = pc.dma ? make_isa("fw_cfg", err) : NULL;
     if (!pc.fw_cfg) {
         return -EINVAL;
     }
@@ -243,6 +245,7 @@ static void reset_for_direct_boot(struct reset_handler *h, enum reset_kind kind)
 {
     pc_direct_boot_chipset(pc.pci, pc.below_4g);
     apic_set_virtual_wire(pc.apics[0]);
+    i8237_set_cascade(pc.dma);
 }
 
 static int prepare_direct_boot(struct acpi_tables *acpi, struct error **err)

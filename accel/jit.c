@@ -26,7 +26,7 @@
 #define SPIN_MIN_NS 1000
 #define SPIN_MAX_NS 40000
 
-extern const struct backend_ops backend_x86_64 __attribute__((weak));
+#pragma weak backend_x86_64 /* hosts without it interpret */
 
 struct work {
     void (*fn)(struct vcpu *cpu, void *arg);
@@ -359,18 +359,16 @@ static struct jit_vcpu *new_jit_vcpu(void)
 
 static int create_vcpu(struct error **err)
 {
-    size_t size = ALIGN_UP(frontend->cpu_size, (size_t)4096);
-    struct vcpu *cpu = aligned_alloc(4096, size);
+    struct vcpu *cpu = vcpu_alloc(frontend->cpu_size);
     int ret;
 
     if (!cpu)
         return error_set_errno(err, ENOMEM, "cannot make a vCPU");
-    memset(cpu, 0, size);
     cpu->accel = new_jit_vcpu();
     ret = cpu->accel ? exec_vcpu_init(cpu) : -ENOMEM;
     if (ret) {
         free(cpu->accel);
-        free(cpu);
+        vcpu_free(cpu, frontend->cpu_size);
         return error_set_errno(err, -ret, "cannot make a vCPU");
     }
     frontend->reset(cpu);
@@ -402,7 +400,7 @@ static void free_vcpu(struct vcpu *cpu)
     pthread_cond_destroy(&j->wake);
     pthread_cond_destroy(&j->finished);
     free(j);
-    free(cpu);
+    vcpu_free(cpu, frontend->cpu_size);
 }
 
 static void stop(void)

@@ -55,6 +55,6 @@ struct backend_ops {
     void (*fini)(void);
 };
 extern const struct backend_ops *backend; /* chosen at start */
-extern const struct backend_ops backend_interp, backend_jit;
+extern const struct backend_ops backend_interp, backend_x86_64;
 
 #endif

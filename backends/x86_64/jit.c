@@ -263,7 +263,7 @@ static void jit_dump_counters(void (*print)(void *arg, const char *name, uint64_
     print(arg, "jit side-table bytes", counters.side_bytes);
 }
 
-const struct backend_ops backend_jit = {
+const struct backend_ops backend_x86_64 = {
     .name = "jit",
     .wants_opt = true,
     .init = jit_init,

@@ -111,7 +111,7 @@ static void stop(void)
 {
     exec_vcpu_fini(&the_cpu->v);
     exec_stop();
-    free(the_cpu);
+    vcpu_free(the_cpu, sizeof(*the_cpu));
 }
 
 bool emu_start(const char *name)
@@ -124,10 +124,9 @@ bool emu_start(const char *name)
     make_memory();
     if (exec_start(&x86_frontend, be, MIB(16), &err))
         abort();
-    the_cpu = aligned_alloc(64, ALIGN_UP(sizeof(*the_cpu), 64));
+    the_cpu = vcpu_alloc(sizeof(*the_cpu));
     if (!the_cpu)
         abort();
-    memset(the_cpu, 0, sizeof(*the_cpu));
     if (exec_vcpu_init(&the_cpu->v))
         abort();
     exec_set_current(&the_cpu->v);

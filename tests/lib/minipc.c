@@ -192,8 +192,7 @@ static void build(const char *rom_path)
 static struct vcpu *make_cpu(const struct backend_ops *backend, const char *cpu)
 {
     struct error *err = NULL;
-    size_t size = ALIGN_UP(x86_frontend.cpu_size, (size_t)4096);
-    struct vcpu *v = aligned_alloc(4096, size);
+    struct vcpu *v = vcpu_alloc(x86_frontend.cpu_size);
     struct x86_model model;
 
     if (x86_model_parse(&model, cpu, &err))
@@ -201,7 +200,6 @@ static struct vcpu *make_cpu(const struct backend_ops *backend, const char *cpu)
     x86_set_model(&model);
     if (exec_start(&x86_frontend, backend, MIB(16), &err))
         fail("exec_start", err);
-    memset(v, 0, size);
     if (exec_vcpu_init(v))
         fail("exec_vcpu_init", NULL);
     exec_set_current(v);

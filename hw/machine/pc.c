@@ -23,6 +23,7 @@
 #include "hw/machine/boot.h"
 #include "hw/machine/smbios.h"
 #include "hw/misc/pcspk.h"
+#include "hw/misc/port92.h"
 #include "hw/nvram/fw_cfg.h"
 #include "hw/pci/i440fx.h"
 #include "hw/timer/hpet.h"
@@ -192,11 +193,13 @@ static int make_isa_devices(struct error **err)
     irq_init_array(pc.a20_in, ARRAY_SIZE(pc.a20_in), a20_changed, NULL);
     struct device *kbc = make_isa("i8042", err);
     pc.dma = kbc ? make_isa("i8237", err) : NULL;
-    pc.fw_cfg = pc.dma ? make_isa("fw_cfg", err) : NULL;
+    struct device *port92 = pc.dma ? make_isa("port92", err) : NULL;
+    pc.fw_cfg = port92 ? make_isa("fw_cfg", err) : NULL;
     if (!pc.fw_cfg) {
         return -EINVAL;
     }
     i8042_set_a20(kbc, &pc.a20_in[0]);
+    port92_set_a20(port92, &pc.a20_in[1]);
     cpu_set_ferr_handler(ferr_changed, pc.isa->irqs[13]);
     return make_ports(err);
 }

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Port 92h: fast A20 gate and fast reset. PIIX3 data sheet (290550) 2.6.3: the
- * A20 gate is open if this port or the keyboard controller says so.
+ * Port 92h: fast A20 gate and fast reset. PIIX3 data sheet (290550) 2.6.3.
  */
 #include "hw/misc/port92.h"
 
 #include "hw/core/vmstate.h"
 #include "hw/isa/isa.h"
-#include "system/cpu.h"
 #include "system/runstate.h"
 #include "util/trace.h"
 
@@ -18,9 +16,8 @@
 struct port92 {
     struct isa_device isa;
     uint8_t control;
-    bool kbc_a20;
 
-    struct irq kbc; /* wiring */
+    struct irq *a20; /* wiring */
     struct mem_region io;
 };
 
@@ -31,18 +28,8 @@ static struct port92 *to_port92(const struct device *dev)
 
 static void update_a20(const struct port92 *s)
 {
-    bool open = s->kbc_a20 || (s->control & P92_A20);
-
-    TRACE(port92_a20, "%d", open);
-    cpu_set_a20(open);
-}
-
-static void kbc_changed(void *opaque, int n, int level)
-{
-    struct port92 *s = opaque;
-
-    s->kbc_a20 = level != 0;
-    update_a20(s);
+    TRACE(port92_a20, "%d", s->control & P92_A20);
+    irq_set(s->a20, !!(s->control & P92_A20));
 }
 
 static void port92_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
@@ -67,9 +54,9 @@ static const struct mem_ops port92_ops = {
     .valid = {.min = 1, .max = 1},
 };
 
-struct irq *port92_a20_input(struct device *dev)
+void port92_set_a20(struct device *dev, struct irq *a20)
 {
-    return &to_port92(dev)->kbc;
+    to_port92(dev)->a20 = a20;
 }
 
 static void port92_reset(struct device *dev, enum reset_kind kind)
@@ -80,13 +67,10 @@ static void port92_reset(struct device *dev, enum reset_kind kind)
     update_a20(s);
 }
 
-/* Open, until a keyboard controller says otherwise. */
 static int port92_realize(struct device *dev, struct error **err)
 {
     struct port92 *s = to_port92(dev);
 
-    s->kbc_a20 = true;
-    irq_init(&s->kbc, kbc_changed, s, 0);
     mem_region_init_io(&s->io, "port92", 1, &port92_ops, s);
     isa_register_ioport(&s->isa, &s->io, 0x92);
     return 0;
@@ -111,7 +95,6 @@ static int port92_post_load(void *state, unsigned version, struct error **err)
 
 static const struct vm_field port92_fields[] = {
     VM_U8(struct port92, control),
-    VM_BOOL(struct port92, kbc_a20),
     VM_END,
 };
 static const struct vmstate port92_vmstate = {

@@ -8,4 +8,4 @@ ldflags-tests/dev/apic := $(fake-cpus:%=-Wl,--wrap=vcpu_%)
 ldflags-tests/dev/ioapic := $(ldflags-tests/dev/apic)
 ldflags-tests/dev/mc146818rtc := -Wl,--wrap=runstate_request_wakeup
 ldflags-tests/dev/misc := -Wl,--wrap=runstate_request_debug_exit \
-	-Wl,--wrap=runstate_request_reset -Wl,--wrap=cpu_set_a20
+	-Wl,--wrap=runstate_request_reset

@@ -12,12 +12,10 @@
 
 void __wrap_runstate_request_debug_exit(uint32_t value);
 void __wrap_runstate_request_reset(enum reset_reason reason);
-void __wrap_cpu_set_a20(bool enabled);
 
 static struct isa_bus isa;
 static int64_t exit_value = -1;
 static unsigned resets;
-static int a20 = -1;
 
 void __wrap_runstate_request_debug_exit(uint32_t value)
 {
@@ -29,30 +27,23 @@ void __wrap_runstate_request_reset(enum reset_reason reason)
     resets += reason == RESET_REASON_GUEST_WARM;
 }
 
-void __wrap_cpu_set_a20(bool enabled)
-{
-    a20 = enabled;
-}
-
 START_TEST(test_port92)
 {
     struct device *dev;
-    struct irq *kbc;
+    struct wire a20;
 
     dev_setup(&isa);
+    wire_init(&a20);
     dev = dev_make("port92");
-    kbc = port92_a20_input(dev);
-    ck_assert_int_eq(a20, 1);
+    port92_set_a20(dev, &a20.irq);
     ck_assert_uint_eq(inb(0x92), 0);
-    irq_lower(kbc);
-    ck_assert_int_eq(a20, 0);
     outb(0x92, 0xfe);
-    ck_assert_int_eq(a20, 1);
+    ck_assert_int_eq(a20.level, 1);
     ck_assert_uint_eq(inb(0x92), 0x02);
     dev_check_vmstate(dev);
-    irq_raise(kbc);
+    ck_assert_int_eq(a20.level, 1);
     outb(0x92, 0);
-    ck_assert_int_eq(a20, 1);
+    ck_assert_int_eq(a20.level, 0);
     ck_assert_uint_eq(resets, 0);
     outb(0x92, 1);
     outb(0x92, 3);

@@ -8,8 +8,8 @@
 struct device;
 struct irq;
 
-/* The keyboard controller's A20 gate: either of the two opens it. It drives the
- * CPUs' A20M# (cpu_set_a20()) from here. */
-struct irq *port92_a20_input(struct device *dev);
+/* Where its A20 gate goes (1: open). The machine ors it with the keyboard
+ * controller's. */
+void port92_set_a20(struct device *dev, struct irq *a20);
 
 #endif

@@ -100,6 +100,25 @@ static void fpu_memory(struct emit *e, unsigned opcode, unsigned modrm)
         mem_store_end(e, &acc);
 }
 
+/* FNSTSW AX, or into a temporary. */
+static void emit_fnstsw(struct emit *e)
+{
+    struct opnd m = opnd_mem(RSP, SPILL_OFF(SPILL_BYTE));
+    struct dest d = emit_dest(e, e->in->dst, S16);
+    unsigned reg;
+
+    if (opnd_is_reg(&d.loc, RAX)) {
+        asm_byte(&e->a, 0xdf);
+        asm_byte(&e->a, 0xe0);
+        return;
+    }
+    reg = d.loc.kind == OPND_REG ? d.loc.reg : emit_scratch(e);
+    asm_ext(&e->a, 0xdd, S32, 7, &m);
+    asm_extend(&e->a, false, S32, reg, S16, &m);
+    if (!opnd_is_reg(&d.loc, reg))
+        emit_dest_put(e, &d, reg);
+}
+
 void emit_fpu(struct emit *e, unsigned arg)
 {
     unsigned opcode = e->in->aux >> 8 & 0xff, modrm = e->in->aux & 0xff;
@@ -107,6 +126,10 @@ void emit_fpu(struct emit *e, unsigned arg)
     (void)arg;
     if (e->in->irf & IRF_MEM) {
         fpu_memory(e, opcode, modrm);
+        return;
+    }
+    if (opcode == 0xdf && modrm == 0xe0) {
+        emit_fnstsw(e);
         return;
     }
     if ((opcode == 0xda || opcode == 0xdb) && modrm >= 0xc0 && modrm < 0xe0) {

@@ -31,7 +31,6 @@ enum {
 };
 enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, SEL_CODE = 8, SEL_DATA = 16 };
 
-extern const struct backend_ops backend_x86_64 __attribute__((weak));
 static struct mem_region emu_ram;
 static struct x86_cpu *the_cpu;
 static uint8_t *emu_host;
@@ -102,9 +101,7 @@ static void long_mode(struct x86_cpu *c)
 
 static const struct backend_ops *find_backend(const char *name)
 {
-    const struct backend_ops *volatile jit = &backend_x86_64;
-
-    return strcmp(name, "jit") ? &backend_interp : jit;
+    return strcmp(name, "jit") ? &backend_interp : &backend_jit;
 }
 
 static void stop(void)

@@ -36,6 +36,8 @@ struct frontend_ops {
     /* An access crosses a page end: raise what comes before a fault of its first page (x86: a part
        that is not canonical); may be NULL. */
     void (*check_crossing)(struct vcpu *cpu, gva_t addr, unsigned size, unsigned memflags);
+    /* An access to a page whose walk said `watched` is being done. */
+    void (*watch)(struct vcpu *cpu, gva_t addr, unsigned size, bool write);
     /* Translate from key at host bytes `code` (to the end of the page, `avail` bytes) and `code2`
        (second page, NULL unless needed). Returns 0; or 1 if the first instruction continues in the
        next page and code2 is NULL (caller fetches it and asks again). Appends to b. */

@@ -150,8 +150,9 @@ static void l2_fill(struct vcpu *cpu, struct l2_entry *e, gva_t addr, unsigned m
         .gpa = w->gpa & PAGE_MASK,
         .perms = (w->read ? L2_READ : 0) | (w->write ? L2_WRITE : 0),
         .span_bits = span_log2(w->span),
+        .watched = w->watched,
     };
-    if (sec.flags & MEM_SEC_READ_HOST && sec.len >= SOFTTLB_PAGE) {
+    if (!w->watched && sec.flags & MEM_SEC_READ_HOST && sec.len >= SOFTTLB_PAGE) {
         e->host = sec.host;
         e->ram = sec.ram;
         e->rom = !(sec.flags & MEM_SEC_WRITE_HOST);
@@ -275,12 +276,19 @@ static guest_race void host_copy(void *to, const void *from, unsigned len)
         *d++ = *s++;
 }
 
+static void report(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, unsigned size, bool write)
+{
+    if (unlikely(e->watched))
+        frontend->watch(cpu, addr, size, write);
+}
+
 static uint64_t io_load(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, unsigned size)
 {
     struct mem_section sec;
     uint64_t val = 0;
     gpa_t gpa = e->gpa | in_page(addr);
 
+    report(cpu, e, addr, size, false);
     cpu->tlb2->stats.mmio++;
     mem_lookup(frontend->as(cpu), gpa, &sec);
     if (sec.len >= size)
@@ -334,6 +342,7 @@ static void store_slow(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, c
     ram_addr_t ram = e->ram + in_page(addr);
 
     if (!e->host || e->rom) {
+        report(cpu, e, addr, len, true);
         cpu->tlb2->stats.mmio++;
         addr_space_write(frontend->as(cpu), e->gpa | in_page(addr), buf, len);
         return;
@@ -356,6 +365,7 @@ static void io_store(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, uin
     struct mem_section sec;
     gpa_t gpa = e->gpa | in_page(addr);
 
+    report(cpu, e, addr, size, true);
     cpu->tlb2->stats.mmio++;
     mem_lookup(frontend->as(cpu), gpa, &sec);
     if (sec.len >= size)
@@ -404,6 +414,7 @@ void softtlb_read(struct vcpu *cpu, gva_t addr, void *buf, unsigned len, unsigne
         unsigned n = MIN(len, SOFTTLB_PAGE - in_page(addr));
         struct l2_entry *e = l2_get(cpu, addr, TLB_READ, mmu_idx, memflags, false);
 
+        report(cpu, e, addr, n, false);
         if (e->host)
             host_copy(p, e->host + in_page(addr), n);
         else

@@ -42,6 +42,7 @@ struct tlb_walk {
     gpa_t gpa;        /* physical address of the 4 KiB page */
     bool read, write, fetch; /* allowed for this class; write only when D is set */
     bool global;
+    bool watched;     /* a debugger or debug register wants to hear of accesses: frontend_ops.watch */
     uint64_t span;    /* size of the mapping that holds it (4 KiB, 2 MiB, ...) */
 };
 

@@ -19,11 +19,12 @@ enum { L2_READ = 1, L2_WRITE = 2 };
 struct l2_entry {
     uint64_t tag;  /* linear page | class; ~0: empty */
     uint64_t gen;  /* generation of its space, or of global pages */
-    uint8_t *host; /* host page, NULL: MMIO, hole or page of pieces */
+    uint8_t *host; /* host page, NULL: MMIO, hole, page of pieces, watched */
     uint64_t ram;  /* RAM page of host */
     gpa_t gpa;
     uint8_t perms;     /* L2_* the guest's page tables allow now (write: and D is set) */
     uint8_t rom;       /* host memory that ignores writes */
+    uint8_t watched;   /* treated as MMIO, accesses are reported */
     uint8_t span_bits; /* log2 of the guest's page size */
 };
 

@@ -55,8 +55,10 @@ static void note_hit(struct x86_cpu *c, uint32_t hits)
     vcpu_poll_request(&c->v);
 }
 
-void x86_data_breakpoint(struct x86_cpu *c, gva_t addr, unsigned size, bool write)
+/* An access to a watched page. */
+void x86_watch(struct vcpu *v, gva_t addr, unsigned size, bool write)
 {
+    struct x86_cpu *c = X86_CPU(v);
     uint32_t hits = 0;
 
     for (unsigned n = 0; n < 4; n++) {

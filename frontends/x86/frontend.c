@@ -37,6 +37,7 @@ const struct frontend_ops x86_frontend = {
     .cpu_size = sizeof(struct x86_cpu),
     .get_mode = x86_get_mode,
     .walk = x86_walk,
+    .watch = x86_watch,
     .check_crossing = x86_check_crossing,
     .translate = x86_translate,
     .poll = x86_poll,

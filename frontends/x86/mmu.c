@@ -285,6 +285,16 @@ static int not_canonical(struct x86_cpu *c, unsigned memflags, bool probe_only)
     x86_fault_error(c, memflags & IR_MEM_STACK ? X86_SS_FAULT : X86_GP, 0);
 }
 
+static int walk(struct x86_cpu *c, gva_t addr, enum tlb_access a, unsigned mmu_idx, bool probe_only,
+                struct tlb_walk *out)
+{
+    if (c->cr0 & CR0_PG)
+        return walk_paged(c, addr, a, mmu_idx, probe_only, out);
+    *out = (struct tlb_walk){.gpa = addr & ~0xfffull & c->a20_mask, .read = true, .write = true, .fetch = true,
+                             .global = true, .span = RAM_PAGE_SIZE};
+    return 0;
+}
+
 int x86_walk(struct vcpu *v, gva_t addr, enum tlb_access a, unsigned mmu_idx, unsigned memflags,
              bool probe_only, struct tlb_walk *out)
 {
@@ -296,10 +306,9 @@ int x86_walk(struct vcpu *v, gva_t addr, enum tlb_access a, unsigned mmu_idx, un
         addr = (uint32_t)addr;
     else if (!x86_canonical(addr))
         return not_canonical(c, memflags, probe_only);
-    if (c->cr0 & CR0_PG)
-        return walk_paged(c, addr, a, mmu_idx, probe_only, out);
-    *out = (struct tlb_walk){.gpa = addr & ~0xfffull & c->a20_mask, .read = true, .write = true, .fetch = true,
-                             .global = true, .span = RAM_PAGE_SIZE};
+    if (walk(c, addr, a, mmu_idx, probe_only, out))
+        return -1;
+    out->watched = x86_breakpoints_on(c) && x86_data_watched(c, addr & ~0xfffull);
     return 0;
 }
 

@@ -175,7 +175,7 @@ void x86_check_io(struct x86_cpu *c, unsigned port, unsigned size);
 
 /* --- debug registers (debug.c) --- */
 bool x86_code_breakpoint(struct x86_cpu *c, gva_t pc, uint32_t *dr6);
-void x86_data_breakpoint(struct x86_cpu *c, gva_t addr, unsigned size, bool write);
+void x86_watch(struct vcpu *v, gva_t addr, unsigned size, bool write);
 void x86_io_breakpoint(struct x86_cpu *c, unsigned port, unsigned size);
 void x86_write_dr(struct x86_cpu *c, unsigned n, uint64_t v);
 bool x86_data_watched(const struct x86_cpu *c, gva_t page);

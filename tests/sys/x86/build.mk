@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Bare-metal guests: 64 KiB ROM images, run by tests/sys/x86/run.
-x86-guests := segments gates
-x86-guests64 := long
+x86-guests := segments gates tasks vm86 debug
+x86-guests64 := long paging64
 test-y += tests/sys/x86/run
 
 x86-guest-dir := tests/sys/x86

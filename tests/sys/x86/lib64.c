@@ -11,6 +11,8 @@ struct trap_frame caught;
 uint64_t caught_cr2;
 bool (*trap_hook)(struct trap_frame *f);
 
+uint64_t user_offset;
+
 static bool catching;
 static struct context catcher;
 static unsigned n_ok, n_failed;
@@ -189,10 +191,10 @@ int run_user_flags(void (*fn)(void), uint64_t rflags)
     if (save(&catcher))
         return caught.vector == 0x80 ? -1 : (int)caught.vector;
     catching = true;
-    *--sp = (uint64_t)user_return;
+    *--sp = (uint64_t)user_return + user_offset;
     asm volatile("mov %%rsp, %0" : "=m"(tss.rsp[0]));
     tss.rsp[0] -= 1024;
-    enter_user(fn, (uint64_t)sp, UCODE, rflags);
+    enter_user((void (*)(void))((uint64_t)fn + user_offset), (uint64_t)sp + user_offset, UCODE, rflags);
 }
 
 int run_user(void (*fn)(void))

@@ -42,6 +42,8 @@ int main(void);
 
 int run(void (*fn)(void));
 int run_user(void (*fn)(void));
+/* Added to the addresses of what ring 3 runs and of its stack: an alias of this memory. */
+extern uint64_t user_offset;
 int run_user_flags(void (*fn)(void), uint64_t rflags);
 extern bool (*trap_hook)(struct trap_frame *f);
 

@@ -101,7 +101,7 @@ static void long_mode(struct x86_cpu *c)
 
 static const struct backend_ops *find_backend(const char *name)
 {
-    return strcmp(name, "jit") ? &backend_interp : &backend_jit;
+    return strcmp(name, "jit") ? &backend_interp : &backend_x86_64;
 }
 
 static void stop(void)

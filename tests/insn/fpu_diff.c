@@ -22,7 +22,7 @@ struct fpu_case {
     struct native_state in;
     uint8_t memory[NATIVE_MEMORY];
     unsigned operand; /* offset of the memory operand, from native_memory() */
-    uint8_t code[32];
+    uint8_t code[256];
     unsigned len;
     struct {
         unsigned at, len;
@@ -376,6 +376,76 @@ static void check_x87_sequence(bool unmask)
     check_case(&c);
 }
 
+/* Integer instructions that read and write flags and what SIMD results may be in. */
+static void put_integer(struct fpu_case *c)
+{
+    static const uint8_t rows[][5] = {
+        {3, 0x48, 0x11, 0xd1},       /* adc rcx, rdx */
+        {3, 0x48, 0x39, 0xc8},       /* cmp rax, rcx */
+        {3, 0x48, 0xff, 0xc2},       /* inc rdx */
+        {1, 0x9f},                   /* lahf */
+        {4, 0x4c, 0x89, 0x47, 0x20}, /* mov [rdi + 32], r8 */
+        {3, 0x4c, 0x8b, 0x07},       /* mov r8, [rdi] */
+    };
+    const uint8_t *r = rows[random_below(ARRAY_SIZE(rows))];
+    unsigned cond = random_below(16);
+
+    switch (random_below(4)) {
+    case 0: /* setcc bl */
+        put(c, 0x0f), put(c, 0x90 | cond), put(c, 0xc3);
+        break;
+    case 1: /* cmovcc rbp, rdx */
+        put(c, 0x48), put(c, 0x0f), put(c, 0x40 | cond), put(c, 0xea);
+        break;
+    case 2: /* jcc to the next instruction: a new block */
+        put(c, 0x70 | cond), put(c, 0);
+        break;
+    default:
+        for (unsigned i = 1; i <= r[0]; i++)
+            put(c, r[i]);
+        break;
+    }
+}
+
+static void put_simd(struct fpu_case *c)
+{
+    const struct simd_row *r = &simd_rows[random_below(SIMD_COUNT)];
+    bool mem = r->mem && (r->flags & V_MEMONLY || random_below(2)), rexw = random_below(2);
+    unsigned reg = random_below(16), rm = random_below(16);
+
+    if (!native_has_feature(r->feature))
+        return;
+    reg = (r->reg & V_CLASS) == SIMD_CLASS_M ? reg & 7
+          : is_general(r->reg)               ? not_rsp_or_rdi(reg)
+                                             : reg;
+    rm = (r->rm & V_CLASS) == SIMD_CLASS_M ? rm & 7 : is_general(r->rm) ? not_rsp_or_rdi(rm) : rm;
+    c->len += simd_encode(c->code + c->len, r, reg, mem ? 7 : rm, mem, rexw, random_u64());
+}
+
+/* SIMD, x87 and integer instructions in a row. */
+static void check_mixed_sequence(bool unmask)
+{
+    static struct fpu_case c;
+
+    memset(&c, 0, sizeof(c));
+    c.name = "mixed";
+    random_state(&c.in, unmask);
+    random_memory(&c);
+    c.operand = 1024;
+    fill_vector_operand(&c);
+    for (unsigned i = 0; i < 16; i++) {
+        const struct x87_row *r = &x87_rows[random_below(X87_COUNT)];
+
+        if (random_below(2))
+            put_simd(&c);
+        else if (random_below(4))
+            put_integer(&c);
+        else if (r->count || r->bytes)
+            put_x87(&c, r);
+    }
+    check_case(&c);
+}
+
 /* --- instructions that are no rows ------------------------------------------------------------------- */
 
 enum special_operand { S_RANDOM, S_MXCSR, S_FXSAVE, S_XSAVE, S_STRING };
@@ -496,6 +566,8 @@ START_TEST(test_sequences)
     start(_i);
     for (unsigned i = 0; i < rounds * 100; i++)
         check_x87_sequence(i % 2);
+    for (unsigned i = 0; i < rounds * 100; i++)
+        check_mixed_sequence(i % 8 == 0);
 }
 END_TEST
 

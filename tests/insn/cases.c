@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Random cases from rows: an encoding of the row, operands that mostly work (addresses in the data
+ * pages, some across their ends, some in read-only or missing pages), values that find corners.
+ */
+#include "tests/insn/cases.h"
+#include "frontends/x86/mode.h"
+#include "translator/simd_ops.h"
+
+static uint64_t rng_state = 1;
+
+void case_seed(uint64_t seed)
+{
+    rng_state = seed * 0x9e3779b97f4a7c15 | 1;
+}
+
+uint64_t case_rng(void)
+{
+    rng_state ^= rng_state << 13;
+    rng_state ^= rng_state >> 7;
+    rng_state ^= rng_state << 17;
+    return rng_state * 0x2545f4914f6cdd1d;
+}
+
+static unsigned below(unsigned n)
+{
+    return (unsigned)((case_rng() >> 32) % n);
+}
+
+static bool chance(unsigned percent)
+{
+    return below(100) < percent;
+}
+
+/* --- which rows ---------------------------------------------------------------------------- */
+
+/*
+ * Left out, by generator: results differ between machines (CPUID, RDTSC), depend on descriptor
+ * tables or operating system settings (segment loads, LAR, UMIP, FSGSBASE, XSAVE), or are system
+ * calls.
+ */
+static const char *const not_native[] = {
+    "cpuid", "rdtsc", "rdtscp", "rdrand", "rdpid", "rdpmc", "xgetbv", "mov_to_sreg", "pop_sreg", "lxs", "callf", "jmpf",
+    "retf", "iret", "int", "lar", "lsl", "verr", "verw", "arpl", "sldt", "str", "sgdt", "sidt", "smsw", "rdsegbase", "wrsegbase",
+    "xsave", "xrstor", "xsaveopt", "syscall", "sysenter", "sysexit", "hlt", "monitor", "mwait", "rsm", "in", "out", "ins", "outs",
+    "cli", "sti", "fpu_env",
+};
+
+bool case_runnable(const struct x86_row *row, unsigned bits)
+{
+    if (row->flags & X86F_CPL0 || row->flags & (bits == 64 ? X86F_NO64 : X86F_ONLY64))
+        return false;
+    for (unsigned i = 0; i < ARRAY_SIZE(not_native); i++) {
+        if (!strcmp(row->gen_name, not_native[i]))
+            return false;
+    }
+    return true;
+}
+
+/* --- encoding --------------------------------------------------------------------------------- */
+
+struct encoder {
+    const struct x86_row *row;
+    unsigned bits;
+    uint8_t *p;
+    unsigned n;
+    bool has_modrm;
+    /* memory operand: what its registers have to hold */
+    bool mem, rip_rel;
+    int base, index;
+    unsigned scale, asize;
+    int64_t disp;
+    unsigned disp_at, disp_size;
+};
+
+static void put(struct encoder *e, uint64_t v, unsigned size)
+{
+    for (unsigned i = 0; i < size; i++)
+        e->p[e->n++] = (uint8_t)(v >> 8 * i);
+}
+
+static bool kind_is(const struct x86_row *row, unsigned first, unsigned last)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        unsigned kind = row->op[i] >> 5;
+
+        if (kind >= first && kind <= last)
+            return true;
+    }
+    return false;
+}
+
+static bool needs_modrm(const struct x86_row *row)
+{
+    return kind_is(row, X86_K_E, X86_K_U) || kind_is(row, X86_K_ST, X86_K_ST) ||
+           row->flags & (X86F_MODRM | X86F_REG(0) | X86F_MOD_MEM | X86F_MOD_REG | X86F_NOMOD);
+}
+
+static void encode_prefixes(struct encoder *e)
+{
+    uint64_t f = e->row->flags;
+
+    if (f & X86F_LOCK ? chance(30) : chance(1))
+        put(e, 0xf0, 1);
+    if (f & X86F_REP && chance(60))
+        put(e, chance(50) ? 0xf3 : 0xf2, 1);
+    if (chance(2))
+        put(e, 0x3e, 1);
+    if (e->asize != e->bits / 8)
+        put(e, 0x67, 1);
+    if (f & X86F_P66 || (!(f & (X86F_NP | X86F_P66 | X86F_PF2 | X86F_PF3)) && chance(30)))
+        put(e, 0x66, 1);
+    if (f & X86F_PF3)
+        put(e, 0xf3, 1);
+    if (f & X86F_PF2)
+        put(e, 0xf2, 1);
+    if (e->bits == 64 && chance(60))
+        put(e, 0x40 | below(16), 1);
+}
+
+static void encode_opcode(struct encoder *e)
+{
+    if (e->row->map != X86_MAP_1BYTE)
+        put(e, 0x0f, 1);
+    if (e->row->map >= X86_MAP_0F38)
+        put(e, e->row->map == X86_MAP_0F38 ? 0x38 : 0x3a, 1);
+    put(e, e->row->opcode, 1);
+}
+
+/* mod and rm of a memory operand; displacement bytes are filled in when the address is known */
+static void encode_memory(struct encoder *e, unsigned reg)
+{
+    unsigned mod = below(3), rm = below(8);
+
+    if (mod == 0 && e->asize != 2 && (rm == 5 || rm == 4) && chance(60))
+        rm = 3;
+    put(e, mod << 6 | reg << 3 | rm, 1);
+    if (e->asize != 2 && rm == 4)
+        put(e, case_rng(), 1);
+    e->disp_at = e->n;
+    put(e, chance(50) ? 0 : case_rng(), 4);
+}
+
+static void encode_modrm(struct encoder *e)
+{
+    uint64_t f = e->row->flags;
+    unsigned reg = f & X86F_REG(0) ? f >> 19 & 7 : below(8), rm = f & X86F_RM(0) ? f >> 23 & 7 : below(8);
+    bool mem_only = f & X86F_MOD_MEM, reg_only = f & (X86F_MOD_REG | X86F_NOMOD);
+
+    if (mem_only || (!reg_only && chance(55)))
+        encode_memory(e, reg);
+    else
+        put(e, 0xc0 | reg << 3 | rm, 1);
+}
+
+/* An encoding of the row with random bits, to be decoded for what it is. */
+static void encode(struct encoder *e)
+{
+    unsigned full = e->bits / 8;
+
+    e->asize = chance(e->row->flags & X86F_REP ? 15 : 6) ? full / 2 : full;
+    encode_prefixes(e);
+    encode_opcode(e);
+    if (needs_modrm(e->row))
+        encode_modrm(e);
+    put(e, case_rng(), 8);
+    put(e, case_rng(), 8);
+}
+
+/* --- values ---------------------------------------------------------------------------------------- */
+
+static uint64_t interesting(void)
+{
+    static const uint64_t values[] = {0, 1, 2, UINT64_MAX, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000,
+                                      0xffffffff, INT64_MAX, 1ull << 63, 0x99, 0x9a, 10, 16, 31, 32, 33, 63, 64};
+
+    switch (below(4)) {
+    case 0:
+        return values[below(ARRAY_SIZE(values))];
+    case 1:
+        return case_rng() >> below(64);
+    default:
+        return case_rng();
+    }
+}
+
+static uint32_t interesting_float(void)
+{
+    static const uint32_t values[] = {0, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000, 0x7f800001,
+                                      0x00000001, 0x007fffff, 0x00800000, 0x7f7fffff, 0x4f000000, 0xcf000000, 0x3f000000, 0x5f000000};
+
+    return chance(50) ? values[below(ARRAY_SIZE(values))] : (uint32_t)case_rng();
+}
+
+static uint64_t interesting_double(void)
+{
+    static const uint64_t values[] = {0, 1ull << 63, 0x3ff0000000000000, 0xbff0000000000000, 0x7ff0000000000000, 0xfff0000000000000,
+                                      0x7ff8000000000000, 0x7ff0000000000001, 1, 0x000fffffffffffff, 0x0010000000000000,
+                                      0x7fefffffffffffff, 0x41e0000000000000, 0xc1e0000000000000, 0x43e0000000000000, 0x3fe0000000000000};
+
+    return chance(50) ? values[below(ARRAY_SIZE(values))] : case_rng();
+}
+
+static void random_xmm(uint8_t *p)
+{
+    switch (below(3)) {
+    case 0:
+        for (unsigned i = 0; i < 16; i += 4)
+            st_le32(p + i, interesting_float());
+        break;
+    case 1:
+        for (unsigned i = 0; i < 16; i += 8)
+            st_le64(p + i, interesting_double());
+        break;
+    default:
+        for (unsigned i = 0; i < 16; i += 8)
+            st_le64(p + i, interesting());
+        break;
+    }
+}
+
+/* An 80-bit value of any class: normal, denormal, infinite, NaN, unnormal. */
+static void random_x87(uint8_t *p)
+{
+    static const uint16_t exps[] = {0, 1, 0x3fff, 0x3ffe, 0x4000, 0x7ffe, 0x7fff, 0x403e, 0x401e, 0x3fc0};
+    uint64_t mant = interesting_double();
+    uint16_t exp = chance(60) ? exps[below(ARRAY_SIZE(exps))] : (uint16_t)(0x3fff - 70 + (int)below(140));
+
+    if (exp && chance(90))
+        mant |= 1ull << 63;
+    if (chance(10))
+        mant = chance(50) ? 0 : 1ull << 63;
+    st_le64(p, mant);
+    st_le16(p + 8, (uint16_t)(exp | (chance(30) ? 0x8000 : 0)));
+}
+
+static void random_fpu(uint8_t *fx)
+{
+    unsigned top = below(8);
+
+    memset(fx, 0, 512);
+    st_le16(fx, (uint16_t)(0x7f | below(4) << 8 | below(4) << 10));
+    if (chance(60))
+        st_le16(fx, 0x37f);
+    st_le16(fx + 2, (uint16_t)(top << 11 | (below(16) & (chance(30) ? 15u : 0u)) << 8 | (chance(20) ? below(64) : 0)));
+    fx[4] = (uint8_t)(chance(60) ? 0xff : case_rng());
+    st_le32(fx + 24, 0x1f80 | (chance(40) ? below(4) << 13 : 0) | (chance(15) ? 0x8000 : 0) | (chance(15) ? 0x40 : 0) | (chance(20) ? below(64) : 0));
+    if (chance(10))
+        st_le32(fx + 24, ld_le32(fx + 24) & ~(below(64) << 7));
+    st_le32(fx + 28, 0xffff);
+    for (unsigned i = 0; i < 8; i++)
+        random_x87(fx + 32 + 16 * i);
+    for (unsigned i = 0; i < 16; i++)
+        random_xmm(fx + 160 + 16 * i);
+}
+
+static void random_memory(uint8_t *p, unsigned size)
+{
+    for (unsigned i = 0; i < size; i += 16) {
+        if (i & 64)
+            random_xmm(p + i);
+        else
+            for (unsigned k = 0; k < 16; k += 8)
+                st_le64(p + i + k, i & 128 ? case_rng() & 0x0101010101010101 : case_rng());
+    }
+}
+
+/* --- where operands are ------------------------------------------------------------------------------- */
+
+static uint32_t data_address(unsigned size, bool aligned)
+{
+    uint32_t end = NATIVE_DATA + NATIVE_RW_BYTES;
+    unsigned kind = below(100);
+    uint32_t a = NATIVE_DATA + 256 + below(NATIVE_RW_BYTES - 1024);
+
+    if (kind < 12) /* around the end */
+        a = end - below(size + 2);
+    else if (kind < 20) /* across two pages */
+        a = NATIVE_DATA + NATIVE_PAGE - below(size + 2);
+    else if (kind < 28)
+        a = NATIVE_DATA + NATIVE_RO_PAGE * NATIVE_PAGE + below(NATIVE_PAGE - 64);
+    else if (kind < 30)
+        a = NATIVE_DATA + 4 * NATIVE_PAGE + below(64);
+    return aligned ? a & ~15u : a;
+}
+
+static void set_reg(struct native_case *c, unsigned reg, uint64_t value, unsigned bits)
+{
+    c->in.reg[reg] = bits == 64 ? value : (uint32_t)value;
+}
+
+/* Change the displacement in the encoding (at the end of modrm and SIB) by delta, if it has room. */
+static unsigned disp_size(const struct x86_insn *in)
+{
+    if (in->mod == 1)
+        return 1;
+    if (in->asize == 2)
+        return in->mod == 2 || (in->mod == 0 && (in->modrm & 7) == 6) ? 2 : 0;
+    return in->mod == 2 || in->rip_rel || (in->mod == 0 && in->base < 0) ? 4 : 0;
+}
+
+/* Make the modrm operand address `target`: by its base register, else its displacement. */
+static bool aim(struct native_case *c, const struct x86_insn *in, unsigned disp_at, uint32_t target, unsigned bits)
+{
+    uint64_t index = in->index >= 0 ? c->in.reg[in->index] << in->scale : 0;
+    uint64_t mask = mask64(8 * in->asize), value;
+
+    if (in->asize == 2)
+        return true; /* 16-bit addresses cannot reach the data */
+    if (in->base >= 0 && in->base != in->index) {
+        value = (target - (uint64_t)in->disp - index) & mask;
+        if (in->asize == 4 && bits == 64 && chance(50))
+            value |= case_rng() << 32;
+        set_reg(c, (unsigned)in->base, value, bits);
+        return true;
+    }
+    if (disp_size(in) != 4)
+        return in->base < 0;
+    value = target - index - (in->base >= 0 ? c->in.reg[in->base] : 0);
+    if (in->rip_rel)
+        value = target - (c->in.rip + in->len);
+    st_le32(c->code + disp_at, (uint32_t)value);
+    return true;
+}
+
+/* --- registers with a role ---------------------------------------------------------------------------------- */
+
+static uint32_t code_target(void)
+{
+    return NATIVE_CODE + 64 + below(NATIVE_PAGE - 128);
+}
+
+static void small_count(struct native_case *c)
+{
+    c->in.reg[X86_RCX] = chance(80) ? below(40) : chance(50) ? below(3000) : 0;
+}
+
+static void string_roles(struct native_case *c, const struct x86_insn *in, unsigned bits)
+{
+    set_reg(c, X86_RSI, data_address(8 * in->osize, false), bits);
+    set_reg(c, X86_RDI, chance(30) ? c->in.reg[X86_RSI] + below(32) - 16 : data_address(8 * in->osize, false), bits);
+    small_count(c);
+    if (bits == 64 && in->asize == 4 && chance(50)) {
+        c->in.reg[X86_RSI] |= case_rng() << 32;
+        c->in.reg[X86_RDI] |= case_rng() << 32;
+        c->in.reg[X86_RCX] |= case_rng() << 32;
+    }
+}
+
+/* Values the memory operand or a register should have for the instruction to get anywhere. */
+static void put_value(struct native_case *c, const struct x86_insn *in, uint32_t target, uint64_t value, unsigned bits)
+{
+    uint32_t off = target - NATIVE_DATA;
+
+    if (in->op[0].kind == X86_OP_REG)
+        set_reg(c, in->op[0].reg, value, bits);
+    else if (off < NATIVE_RW_BYTES - 8)
+        st_le64(c->data + off, value);
+}
+
+static void stack_value(struct native_case *c, uint64_t value)
+{
+    uint64_t off = c->in.reg[X86_RSP] - NATIVE_DATA;
+
+    if (off < NATIVE_RW_BYTES - 8)
+        st_le64(c->data + off, value);
+}
+
+static void roles(struct native_case *c, const struct x86_insn *in, uint32_t target, unsigned bits)
+{
+    const char *gen = in->row->gen_name;
+
+    if (in->row->flags & X86F_REP)
+        string_roles(c, in, bits);
+    if (!strcmp(gen, "div") && chance(80)) {
+        c->in.reg[X86_RDX] = chance(50) ? 0 : below(16);
+        if (chance(30))
+            c->in.reg[X86_RAX] = below(1000);
+    }
+    if (!strcmp(gen, "jmp_ind") || !strcmp(gen, "call_ind"))
+        put_value(c, in, target, code_target(), bits);
+    if (!strcmp(gen, "ret"))
+        stack_value(c, code_target());
+    if (!strcmp(gen, "popf"))
+        stack_value(c, case_rng() & ~(uint64_t)(EFL_TF | EFL_NT));
+    if (!strcmp(gen, "loop") || !strcmp(gen, "jcxz"))
+        small_count(c);
+    if (!strcmp(gen, "xlat"))
+        set_reg(c, X86_RBX, data_address(256, false), bits);
+    if (!strcmp(gen, "leave") || !strcmp(gen, "enter"))
+        set_reg(c, X86_RBP, data_address(64, false), bits);
+    if (!strcmp(gen, "maskmov"))
+        set_reg(c, X86_RDI, data_address(16, false), bits);
+    if (!strcmp(gen, "bit") && in->op[1].kind == X86_OP_REG && in->op[0].kind == X86_OP_MEM && in->op[1].reg != in->base &&
+        in->op[1].reg != in->index)
+        c->in.reg[in->op[1].reg] = (uint64_t)(int64_t)((int)below(8192) - 4096);
+    if (!strcmp(gen, "cmpxchg") && chance(40))
+        put_value(c, in, target, c->in.reg[X86_RAX], bits);
+    if (!strcmp(gen, "cmpxchg8b") && chance(40) && target - NATIVE_DATA < NATIVE_RW_BYTES - 16) {
+        st_le64(c->data + (target - NATIVE_DATA), in->osize == 8 ? c->in.reg[X86_RAX] : (uint32_t)c->in.reg[X86_RAX] | c->in.reg[X86_RDX] << 32);
+        st_le64(c->data + (target - NATIVE_DATA) + 8, c->in.reg[X86_RDX]);
+    }
+}
+
+/* Relative branches stay in the code pages, mostly. */
+static void fix_branch(struct native_case *c, const struct x86_insn *in)
+{
+    unsigned size = MIN(in->op[0].size, (uint8_t)4);
+    int32_t to = (int32_t)below(200) - 100;
+
+    if (in->op[0].kind != X86_OP_REL || !chance(95))
+        return;
+    if (to > -16 && to < 0)
+        to = 5; /* not into itself */
+    memcpy(c->code + in->len - size, &to, size);
+}
+
+/* --- the case ------------------------------------------------------------------------------------------------- */
+
+static void random_state(struct native_case *c, unsigned bits)
+{
+    for (unsigned i = 0; i < 16; i++)
+        set_reg(c, i, bits == 64 || i < 8 ? interesting() : 0, bits);
+    set_reg(c, X86_RSP, chance(90) ? NATIVE_DATA + NATIVE_PAGE + 1024 + 8 * below(64) : data_address(16, false), bits);
+    c->in.flags = 0x202 | (case_rng() & EFL_ARITH) | (chance(20) ? EFL_DF : 0) | (chance(10) ? EFL_ID : 0);
+    random_fpu(c->in.fx);
+    random_memory(c->data, NATIVE_RW_BYTES);
+    random_memory(c->ro, NATIVE_PAGE);
+}
+
+static uint64_t mode_of(unsigned bits)
+{
+    return X86_MODE_PE | X86_MODE_LMA | 3 | (bits == 64 ? X86_MODE_CS64 : X86_MODE_CS32 | X86_MODE_SS32);
+}
+
+static unsigned displacement_offset(const struct x86_insn *in, const struct encoder *e)
+{
+    unsigned sib = in->asize != 2 && (in->modrm & 7) == 4 ? 1 : 0;
+
+    (void)sib;
+    return e->disp_at;
+}
+
+static void place(struct native_case *c, unsigned len)
+{
+    c->flags = 0;
+    c->code_len = len;
+    switch (below(8)) {
+    case 0: /* ends at the end of a page, nothing behind */
+        c->code_at = NATIVE_PAGE - len;
+        c->flags = NATIVE_CODE_END;
+        break;
+    case 1: /* across a page end, the second page there or not */
+        c->code_at = NATIVE_PAGE - 1 - below(len);
+        if (chance(30))
+            c->flags = NATIVE_CODE_END;
+        break;
+    default:
+        c->code_at = 512 + below(2048);
+        break;
+    }
+    if (c->flags & NATIVE_CODE_END && c->code_at + len > NATIVE_PAGE)
+        c->code_len = NATIVE_PAGE - c->code_at;
+    c->in.rip = NATIVE_CODE + c->code_at;
+}
+
+bool case_build(struct native_case *c, const struct x86_row *row, unsigned bits, struct x86_insn *in)
+{
+    uint8_t bytes[64];
+    struct encoder e = {.row = row, .bits = bits, .p = bytes};
+    uint32_t target = data_address(16, chance(row->flags & X86F_SIMD ? 70 : 20));
+    enum x86_decode_status s;
+
+    encode(&e);
+    memcpy(c->code, bytes, 15);
+    s = x86_decode(in, c->code, 15, mode_of(bits), UINT64_MAX);
+    if (!in->row || in->row->gen != row->gen || in->row->name != row->name || in->len > 15)
+        return false;
+    if (s == X86_DECODE_UD)
+        return chance(30) && (in->prefix & X86_P_LOCK); /* LOCK where it is not allowed */
+    if (s != X86_DECODE_OK)
+        return false;
+    random_state(c, bits);
+    place(c, in->len);
+    roles(c, in, target, bits);
+    fix_branch(c, in);
+    if (in->is_mem && in->has_modrm && !aim(c, in, displacement_offset(in, &e), target, bits))
+        return false;
+    if (!(row->flags & X86F_REP) && in->is_mem && !in->has_modrm) /* moffs */
+        memcpy(c->code + in->len - in->asize, &(uint64_t){target}, in->asize);
+    return x86_decode(in, c->code, 15, mode_of(bits), UINT64_MAX) == X86_DECODE_OK;
+}
+
+/* Shifts and rotates: what is defined depends on the count. */
+static uint32_t shift_undefined(const struct native_case *c, const struct x86_insn *in)
+{
+    unsigned n = in->op[1].kind == X86_OP_IMM || in->op[2].kind == X86_OP_IMM ? (unsigned)in->imm : (unsigned)c->in.reg[X86_RCX];
+    unsigned bits = 8u * in->op[0].size;
+
+    n &= in->op[0].size == 8 ? 63 : 31;
+    if (!n)
+        return 0;
+    if (!strcmp(in->row->gen_name, "shiftd"))
+        return EFL_AF | (n > 1 ? EFL_OF : 0) | (n > bits ? EFL_ARITH : 0);
+    switch (in->row->arg) {
+    case IR_rol:
+    case IR_ror:
+    case IR_rcl:
+    case IR_rcr:
+        return n > 1 ? EFL_OF : 0;
+    case IR_sar:
+        return EFL_AF | (n > 1 ? EFL_OF : 0);
+    default:
+        return EFL_AF | (n > 1 ? EFL_OF : 0) | (n > bits ? EFL_CF : 0);
+    }
+}
+
+uint32_t case_defined_flags(const struct native_case *c, const struct x86_insn *in)
+{
+    const char *gen = in->row->gen_name;
+    uint32_t undefined = ir_flags_to_eflags(in->row->flags >> 12 & OSZAPC);
+
+    if (!strcmp(gen, "shift") || !strcmp(gen, "shiftd"))
+        undefined = shift_undefined(c, in);
+    return ~undefined;
+}

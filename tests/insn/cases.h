@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* Random cases for a row of the instruction tables. */
+#ifndef TESTS_INSN_CASES_H
+#define TESTS_INSN_CASES_H
+
+#include "frontends/x86/decode.h"
+#include "tests/insn/native.h"
+
+uint64_t case_rng(void);
+void case_seed(uint64_t seed);
+
+/* May user code run this row natively, with results that are the same on every CPU? */
+bool case_runnable(const struct x86_row *row, unsigned bits);
+/* Build a case; false: this attempt gave no valid encoding of the row. *in: how it decodes. */
+bool case_build(struct native_case *c, const struct x86_row *row, unsigned bits, struct x86_insn *in);
+/* EFLAGS bits the case leaves defined when it completes. */
+uint32_t case_defined_flags(const struct native_case *c, const struct x86_insn *in);
+
+#endif

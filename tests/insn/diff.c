@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every row of the instruction tables that user code may run, with random operands and flags:
+ * executed by the host's CPU and by the emulated one; registers, defined flags, x87, SSE, memory
+ * and exceptions must be equal.
+ *
+ *     tests/insn/diff [-b interp|jit] [-n cases per row] [-s seed] [-r name or generator] [-m 32|64] [-v]
+ *
+ * Without -b both backends (those there are), each in 64 and 32 bits, in processes of their own.
+ */
+#include "tests/insn/cases.h"
+#include "tests/insn/host.h"
+#include "tests/insn/machine.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MAX_SHOWN 2 /* mismatches shown per row */
+
+static struct options {
+    const char *backend, *row;
+    unsigned count, mode;
+    uint64_t seed;
+    bool verbose;
+} opt = {.count = 20, .seed = 1};
+
+struct row_result {
+    unsigned long cases, wrong, undefined_flags;
+};
+
+static struct host host;
+static unsigned bits;
+static struct native_case before[NATIVE_BATCH]; /* as built: input data */
+static struct x86_insn decoded[NATIVE_BATCH];
+
+/* --- comparing ---------------------------------------------------------------------------------- */
+
+static const char *const reg_names[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                        "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+
+struct report {
+    char text[4096];
+    size_t n;
+};
+
+static void printf_fmt(2, 3) say(struct report *r, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (r->n >= sizeof(r->text) - 256)
+        return;
+    va_start(ap, fmt);
+    r->n += (size_t)vsnprintf(r->text + r->n, sizeof(r->text) - r->n, fmt, ap);
+    va_end(ap);
+}
+
+static void compare_bytes(struct report *r, const char *what, const uint8_t *in, const uint8_t *native, const uint8_t *ours, unsigned n)
+{
+    if (!memcmp(native, ours, n))
+        return;
+    say(r, "    %s in", what);
+    for (unsigned i = 0; i < n; i++)
+        say(r, " %02x", in[n - 1 - i]);
+    say(r, "\n      native");
+    for (unsigned i = 0; i < n; i++)
+        say(r, " %02x", native[n - 1 - i]);
+    say(r, "\n      ours  ");
+    for (unsigned i = 0; i < n; i++)
+        say(r, " %02x", ours[n - 1 - i]);
+    say(r, "\n");
+}
+
+static void compare_fpu(struct report *r, const uint8_t *in, const uint8_t *native, const uint8_t *ours)
+{
+    char name[16];
+
+    compare_bytes(r, "fcw", in, native, ours, 2);
+    compare_bytes(r, "fsw", in + 2, native + 2, ours + 2, 2);
+    compare_bytes(r, "ftw", in + 4, native + 4, ours + 4, 1);
+    compare_bytes(r, "mxcsr", in + 24, native + 24, ours + 24, 4);
+    for (unsigned i = 0; i < 8; i++) {
+        snprintf(name, sizeof(name), "st%u", i);
+        compare_bytes(r, name, in + 32 + 16 * i, native + 32 + 16 * i, ours + 32 + 16 * i, 10);
+    }
+    for (unsigned i = 0; i < (bits == 64 ? 16u : 8u); i++) {
+        snprintf(name, sizeof(name), "xmm%u", i);
+        compare_bytes(r, name, in + 160 + 16 * i, native + 160 + 16 * i, ours + 160 + 16 * i, 16);
+    }
+}
+
+static void compare_memory(struct report *r, const struct native_case *in, const struct native_case *native, const struct native_case *ours)
+{
+    for (unsigned i = 0; i < NATIVE_RW_BYTES; i += 8) {
+        char name[16];
+
+        if (!memcmp(native->data + i, ours->data + i, 8))
+            continue;
+        snprintf(name, sizeof(name), "[%x]", NATIVE_DATA + i);
+        compare_bytes(r, name, in->data + i, native->data + i, ours->data + i, 8);
+    }
+}
+
+static void compare_exception(struct report *r, const struct native_case *native, const struct native_case *ours)
+{
+    bool same = native->vector == ours->vector;
+
+    if (same && native->vector == 14)
+        same = native->error == ours->error && native->cr2 == ours->cr2;
+    if (same && native->vector == 13)
+        same = native->error == ours->error;
+    if (!same)
+        say(r, "    exception: native %u error %x cr2 %llx, ours %u error %x cr2 %llx\n", native->vector, native->error,
+            (unsigned long long)native->cr2, ours->vector, ours->error, (unsigned long long)ours->cr2);
+}
+
+/* Undefined flags that differ are counted only. */
+static void compare_flags(struct report *r, const struct native_case *in, const struct native_case *native,
+                          const struct native_case *ours, const struct x86_insn *insn, struct row_result *res)
+{
+    uint32_t defined = native->vector == X86_BP ? case_defined_flags(in, insn) : UINT32_MAX;
+    uint64_t diff = (native->out.flags ^ ours->out.flags) & ~(uint64_t)(EFL_RF | EFL_IF | EFL_TF);
+
+    if (diff & defined)
+        say(r, "    flags in %llx native %llx ours %llx (wrong %llx)\n", (unsigned long long)in->in.flags,
+            (unsigned long long)native->out.flags, (unsigned long long)ours->out.flags, (unsigned long long)(diff & defined));
+    else if (diff)
+        res->undefined_flags++;
+}
+
+static void compare(struct report *r, const struct native_case *in, struct native_case *native, const struct native_case *ours,
+                    const struct x86_insn *insn, struct row_result *res)
+{
+    if (native->vector == X86_BP)
+        native->out.rip--;
+    compare_exception(r, native, ours);
+    for (unsigned i = 0; i < bits / 4; i++) {
+        if (i < (bits == 64 ? 16u : 8u) && native->out.reg[i] != ours->out.reg[i])
+            say(r, "    %s in %llx native %llx ours %llx\n", reg_names[i], (unsigned long long)in->in.reg[i],
+                (unsigned long long)native->out.reg[i], (unsigned long long)ours->out.reg[i]);
+    }
+    if (native->out.rip != ours->out.rip)
+        say(r, "    rip native %llx ours %llx\n", (unsigned long long)native->out.rip, (unsigned long long)ours->out.rip);
+    compare_flags(r, in, native, ours, insn, res);
+    compare_fpu(r, in->in.fx, native->out.fx, ours->out.fx);
+    compare_memory(r, in, native, ours);
+}
+
+static void show(const struct native_case *in, const struct x86_insn *insn, const struct report *r)
+{
+    char text[128], bytes[64];
+    int n = 0;
+
+    x86_insn_text(insn, in->in.rip, text, sizeof(text));
+    for (unsigned i = 0; i < in->code_len; i++)
+        n += snprintf(bytes + n, sizeof(bytes) - (size_t)n, "%02x ", in->code[i]);
+    printf("  %u-bit %s: %s at %llx%s\n%s", bits, text, bytes, (unsigned long long)in->in.rip,
+           in->flags & NATIVE_CODE_END ? " (end)" : "", r->text);
+}
+
+/* --- rows --------------------------------------------------------------------------------------------- */
+
+static void run_batch(unsigned n, const struct x86_row *row, struct row_result *res)
+{
+    for (unsigned i = 0; i < n; i++)
+        before[i] = host.batch->cases[i];
+    if (host_run(&host, n)) {
+        printf("  %u-bit %s (%s): the native program died\n", bits, row->name, row->gen_name);
+        res->wrong++;
+        return;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        static struct native_case ours;
+        struct report r = {.n = 0};
+
+        ours = before[i];
+        machine_run(&ours);
+        compare(&r, &before[i], &host.batch->cases[i], &ours, &decoded[i], res);
+        res->cases++;
+        if (r.n && res->wrong++ < MAX_SHOWN)
+            show(&before[i], &decoded[i], &r);
+    }
+}
+
+static void run_row(const struct x86_row *row, struct row_result *res)
+{
+    unsigned done = 0, attempts = 0;
+
+    while (done < opt.count && attempts < opt.count * 40) {
+        unsigned n = 0;
+
+        while (n < NATIVE_BATCH && done + n < opt.count && attempts++ < opt.count * 40) {
+            if (case_build(&host.batch->cases[n], row, bits, &decoded[n]))
+                n++;
+        }
+        if (n)
+            run_batch(n, row, res);
+        done += n;
+    }
+}
+
+static bool selected(const struct x86_row *row)
+{
+    return !opt.row || !strcmp(opt.row, row->name) || !strcmp(opt.row, row->gen_name);
+}
+
+static int run_all(const char *backend, unsigned mode)
+{
+    struct row_result total = {0};
+    unsigned rows = 0, wrong_rows = 0, empty = 0;
+    const struct x86_row *row;
+
+    bits = mode;
+    if (host_start(&host, bits)) {
+        printf("%s %u-bit: no native program, skipped\n", backend, bits);
+        return 77;
+    }
+    if (machine_start(backend, bits, host.batch->cases[0].sel)) {
+        printf("%s: no such backend, skipped\n", backend);
+        host_stop(&host);
+        return 77;
+    }
+    for (unsigned i = 0; (row = x86_row_at(i)); i++) {
+        struct row_result res = {0};
+
+        if (!case_runnable(row, bits) || !selected(row))
+            continue;
+        case_seed(opt.seed * 100003 + i);
+        run_row(row, &res);
+        rows++;
+        empty += !res.cases;
+        if (!res.cases)
+            printf("  %s (%s, opcode %02x): no case\n", row->name, row->gen_name, row->opcode);
+        if (res.wrong || (opt.verbose && res.undefined_flags))
+            printf("%s %u-bit %s (%s, map %u opcode %02x): %lu of %lu wrong, undefined flags differ in %lu\n", backend, bits, row->name,
+                   row->gen_name, row->map, row->opcode, res.wrong, res.cases, res.undefined_flags);
+        wrong_rows += res.wrong > 0;
+        total.cases += res.cases;
+        total.wrong += res.wrong;
+        total.undefined_flags += res.undefined_flags;
+    }
+    printf("%s %u-bit: %u rows, %lu cases, %lu wrong in %u rows, undefined flags differ in %lu\n", backend, bits, rows, total.cases,
+           total.wrong, wrong_rows, total.undefined_flags);
+    host_stop(&host);
+    return total.wrong || empty ? 1 : 0;
+}
+
+/* In a process of its own: a machine starts once. */
+static int run_child(const char *backend, unsigned mode)
+{
+    pid_t pid;
+    int status;
+
+    fflush(stdout);
+    pid = fork();
+    if (!pid)
+        exit(run_all(backend, mode));
+    waitpid(pid, &status, 0);
+    if (!WIFEXITED(status))
+        printf("%s %u-bit: died of signal %d\n", backend, mode, WTERMSIG(status));
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+static void parse(int argc, char **argv)
+{
+    int ch;
+
+    while ((ch = getopt(argc, argv, "b:n:s:r:m:v")) != -1) {
+        switch (ch) {
+        case 'b':
+            opt.backend = optarg;
+            break;
+        case 'n':
+            opt.count = (unsigned)atoi(optarg);
+            break;
+        case 's':
+            opt.seed = strtoull(optarg, NULL, 0);
+            break;
+        case 'r':
+            opt.row = optarg;
+            break;
+        case 'm':
+            opt.mode = (unsigned)atoi(optarg);
+            break;
+        case 'v':
+            opt.verbose = true;
+            break;
+        default:
+            exit(2);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const backends[] = {"interp", "jit"};
+    bool failed = false;
+
+    parse(argc, argv);
+    for (unsigned i = 0; i < 2; i++) {
+        for (unsigned mode = 32; mode <= 64; mode += 32) {
+            if ((opt.backend && strcmp(opt.backend, backends[i])) || (opt.mode && opt.mode != mode))
+                continue;
+            if (run_child(backends[i], mode) % 77)
+                failed = true;
+        }
+    }
+    return failed;
+}

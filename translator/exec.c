@@ -321,16 +321,17 @@ struct code_place {
     gpa_t gpa;
 };
 
-/* Walk for fetching; raises. Enters RAM into the code TLB. */
-static struct code_place walk_code(struct vcpu *cpu, gva_t page)
+/* Walk for fetching at pc (CR2 of a fault); raises. Enters RAM into the code TLB. */
+static struct code_place walk_code(struct vcpu *cpu, gva_t pc)
 {
     struct exec_state *x = cpu->exec;
+    gva_t page = pc & PAGE_MASK;
     struct code_place place = {.ram = RAM_ADDR_NONE};
     struct tlb_walk w = {0};
     struct mem_section sec;
 
     x->stats.code_walks++;
-    frontend->walk(cpu, page, TLB_FETCH, 0, 0, false, &w);
+    frontend->walk(cpu, pc, TLB_FETCH, 0, 0, false, &w);
     place.gpa = w.gpa & PAGE_MASK;
     mem_lookup(frontend->as(cpu), place.gpa, &sec);
     if (!(sec.flags & MEM_SEC_READ_HOST) || sec.len < SOFTTLB_PAGE)
@@ -527,7 +528,7 @@ static struct code_place find_code(struct vcpu *cpu)
 
     if (e->page == page && e->ctx == cpu->ctx)
         return (struct code_place){.host = ram_ptr(e->ram), .ram = e->ram};
-    return walk_code(cpu, page);
+    return walk_code(cpu, cpu->pc);
 }
 
 /* Inside. NULL: poll and try again. */

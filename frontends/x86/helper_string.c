@@ -84,9 +84,8 @@ static uint64_t chunk_elements(struct string *st, struct operand *o)
         return 0;
     if (st->down)
         return MIN((uint64_t)in_page, o->off) / size + 1;
-    room = MIN((uint64_t)(SOFTTLB_PAGE - in_page), st->mask - o->off);
-    room = MIN(room, x86_data_room(st->c, o->seg, o->off) - 1);
-    return room / size + (room % size == size - 1);
+    room = MIN((uint64_t)(SOFTTLB_PAGE - in_page - 1), st->mask - o->off) + 1;
+    return MIN(room, x86_data_room(st->c, o->seg, o->off)) / size;
 }
 
 /* Check the current element of an operand: raises what it would. */
@@ -340,22 +339,22 @@ static uint64_t compare_chunk(struct string *st, struct operand *a, struct opera
 
 static uint64_t compare(struct string *st, struct operand *a, struct operand *b)
 {
+    uint32_t flags;
     bool ended;
 
     if (!st->left)
         return 1;
     do {
         uint64_t n = a ? chunk(st, a, b) : chunk(st, b, NULL);
-        uint32_t flags;
 
         n = compare_chunk(st, a, b, n, &flags);
         if (a)
             commit_operand(st, a, n);
         commit_operand(st, b, n);
         commit_count(st, n);
-        st->c->v.flags = flags;
         ended = !(flags & EFL_ZF) == (st->s.rep == X86_P_F3);
     } while (!ended && go_on(st));
+    st->c->v.flags = flags; /* a fault leaves them as before the instruction */
     return ended || !st->left;
 }
 

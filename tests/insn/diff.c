@@ -116,12 +116,12 @@ static void compare_exception(struct report *r, const struct native_case *native
             (unsigned long long)native->cr2, ours->vector, ours->error, (unsigned long long)ours->cr2);
 }
 
-/* Undefined flags that differ are counted only. */
+/* Undefined flags that differ are counted only; ID and NT stay as an earlier case has left them. */
 static void compare_flags(struct report *r, const struct native_case *in, const struct native_case *native,
                           const struct native_case *ours, const struct x86_insn *insn, struct row_result *res)
 {
     uint32_t defined = native->vector == X86_BP ? case_defined_flags(in, insn) : UINT32_MAX;
-    uint64_t diff = (native->out.flags ^ ours->out.flags) & ~(uint64_t)(EFL_RF | EFL_IF | EFL_TF);
+    uint64_t diff = (native->out.flags ^ ours->out.flags) & ~(uint64_t)(EFL_RF | EFL_IF | EFL_TF | EFL_ID | EFL_NT);
 
     if (diff & defined)
         say(r, "    flags in %llx native %llx ours %llx (wrong %llx)\n", (unsigned long long)in->in.flags,

@@ -22,7 +22,7 @@ enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_A = 0x20, PTE_D = 0x40 };
 #define PTE_NX (1ull << 63)
 
 static struct mem_region root, io_root, ram;
-static struct addr_space as_mem, as_io;
+static struct addr_space mem_as, ports_as;
 static struct frontend_ops ops;
 static struct x86_cpu *cpu;
 static bool second_page_there = true;
@@ -65,7 +65,7 @@ static void show_second_page(bool there)
 
 static void write_code(uint32_t at, const uint8_t *bytes, unsigned len)
 {
-    addr_space_write(&as_mem, CODE + at, bytes, len);
+    addr_space_write(&mem_as, CODE + at, bytes, len);
 }
 
 /* --- exceptions end a case ---------------------------------------------------------------- */
@@ -115,14 +115,14 @@ int machine_start(const char *backend_name, unsigned bits, const uint16_t sel[6]
         return -1;
     if (ram_init(RAM_SIZE, &err) || mem_region_init_ram(&ram, "ram", RAM_SIZE, &err))
         abort();
-    mem_region_init_container(&root, "system", UINT64_MAX);
+    mem_region_init_container(&root, "system", 1ull << 40);
     mem_region_init_container(&io_root, "io", 0x10000);
     device_lock();
     mem_region_add(&root, 0, &ram);
-    addr_space_init(&as_mem, "memory", &root);
-    addr_space_init(&as_io, "io", &io_root);
+    addr_space_init(&mem_as, "memory", &root);
+    addr_space_init(&ports_as, "io", &io_root);
     device_unlock();
-    cpu_set_address_spaces(&as_mem, &as_mem, &as_io);
+    cpu_set_address_spaces(&mem_as, &mem_as, &ports_as);
     ops = x86_frontend;
     ops.deliver = record;
     if (exec_start(&ops, be, MIB(32), &err))

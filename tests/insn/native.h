@@ -46,9 +46,12 @@ struct native_case {
     uint32_t signo;
     uint64_t cr2;
     uint16_t sel[6]; /* ES CS SS DS FS GS */
+    uint16_t pad[2]; /* every member at its own alignment without the compiler's help */
     uint8_t data[NATIVE_RW_BYTES];    /* in and out */
     uint8_t ro[NATIVE_PAGE];
 };
+
+_Static_assert(sizeof(struct native_case) % 8 == 0, "the same size in 32 and 64 bits");
 
 struct native_batch {
     uint32_t count;

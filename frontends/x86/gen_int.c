@@ -185,12 +185,17 @@ void gen_popcnt(struct gen *g)
     gen_op2(g, IR_popcnt, g->type, gen_reg_operand(g, 0), gen_load(g, 1), IR_NONE, gen_fdef(g));
 }
 
-/* BSF, BSR: the destination is kept if the source is 0 */
+/* BSF, BSR: the destination is kept if the source is 0, with 32 bits also its upper half. */
 void gen_bitscan(struct gen *g)
 {
     ir_ref a = gen_load(g, 1), reg = gen_reg_operand(g, 0);
+    enum ir_type t = g->type;
 
-    gen_op2(g, row_op(g), g->type, reg, a, reg, gen_fdef(g));
+    if (t == IR_I32 && g->code64) {
+        t = IR_I64;
+        a = gen_zext(g, IR_I64, a, IR_I32);
+    }
+    gen_op2(g, row_op(g), t, reg, a, reg, gen_fdef(g));
 }
 
 /* --- single bits -------------------------------------------------------------------- */
@@ -352,18 +357,20 @@ static struct ir_insn *emit_select(struct gen *g, enum ir_cond cond, enum ir_typ
     return i;
 }
 
-/* Register form: the accumulator is not written at all when equal, also not its upper half. */
+/* Register form: of accumulator and destination the one not replaced is not written at all, also
+   not its upper half. */
 static void cmpxchg_register(struct gen *g)
 {
     enum ir_type t = gen_op_type(g, 0), wide = t == IR_I32 ? IR_I64 : t;
     ir_ref a = gen_reg_operand(g, 0), b = gen_reg_operand(g, 1);
-    ir_ref acc = ir_temp(g->b, wide), dst = ir_temp(g->b, t);
+    ir_ref acc = ir_temp(g->b, wide), dst = ir_temp(g->b, wide);
+    ir_ref new_acc = gen_zext(g, wide, a, t), new_dst = gen_zext(g, wide, b, t);
 
     gen_op2(g, IR_cmp, t, IR_NONE, REF_RAX, a, OSZAPC);
-    emit_select(g, IR_E, t, dst, b, a);
-    emit_select(g, IR_E, wide, acc, REF_RAX, t == IR_I32 ? gen_zext(g, wide, a, t) : a);
+    emit_select(g, IR_E, wide, dst, new_dst, a);
+    emit_select(g, IR_E, wide, acc, REF_RAX, new_acc);
     gen_set(g, wide, REF_RAX, acc);
-    gen_set(g, t, a, dst);
+    gen_set(g, wide, a, dst);
 }
 
 void gen_cmpxchg(struct gen *g)

@@ -88,8 +88,8 @@ void gen_cmps(struct gen *g)
 
     if (repeated(g, HLP_rep_cmps))
         return;
+    b = gen_ld(g, element(g), dest_mem(g, GEN_READ)); /* hardware reads ES:rDI first */
     a = gen_ld(g, element(g), source_mem(g));
-    b = gen_ld(g, element(g), dest_mem(g, GEN_READ));
     gen_op2(g, IR_cmp, element(g), IR_NONE, a, b, OSZAPC);
     advance(g, REF_RSI);
     advance(g, REF_RDI);

@@ -154,26 +154,31 @@ uint64_t helper_popa(struct vcpu *v, uint64_t a, uint64_t unused1, uint64_t unus
     return 0;
 }
 
-/* a = operand size, frame = bytes of locals, level = 0..31 */
+/*
+ * a = operand size, frame = bytes of locals, level = 0..31. As on hardware only the registers are
+ * committed last: what has been pushed when a fault comes stays in memory. The final stack pointer
+ * must be good for a write, too.
+ */
 uint64_t helper_enter(struct vcpu *v, uint64_t a, uint64_t frame, uint64_t level)
 {
     struct x86_cpu *c = X86_CPU(v);
-    uint64_t sp = v->greg[X86_RSP], bp = v->greg[X86_RBP], display[32], frame_bp;
-    unsigned size = (unsigned)a, pushes = 1 + (unsigned)level;
+    uint64_t sp = v->greg[X86_RSP], bp = v->greg[X86_RBP], frame_bp;
+    unsigned size = (unsigned)a;
 
-    for (unsigned i = 1; i < level; i++)
-        display[i] = stack_load(c, bp - i * size, size);
-    for (unsigned i = 0; i < pushes; i++)
-        stack_probe(c, sp - (i + 1) * size, size);
-    /* the final stack pointer must be good for a write, too */
-    stack_probe(c, sp - pushes * size - frame, size);
-    frame_bp = (sp - size) & stack_mask(c);
-    stack_store(c, sp - size, size, bp);
-    for (unsigned i = 1; i < level; i++)
-        stack_store(c, sp - (i + 1) * size, size, display[i]);
-    if (level)
-        stack_store(c, sp - (level + 1) * size, size, frame_bp);
-    set_stack_register(c, X86_RSP, sp - pushes * size - frame);
+    sp -= size;
+    stack_store(c, sp, size, bp);
+    frame_bp = sp & stack_mask(c);
+    for (unsigned i = 1; i < level; i++) {
+        sp -= size;
+        stack_store(c, sp, size, stack_load(c, bp - i * size, size));
+    }
+    if (level) {
+        sp -= size;
+        stack_store(c, sp, size, frame_bp);
+    }
+    sp -= frame;
+    stack_probe(c, sp, size);
+    set_stack_register(c, X86_RSP, sp);
     set_general(c, X86_RBP, size, frame_bp);
     return 0;
 }

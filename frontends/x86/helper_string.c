@@ -52,6 +52,13 @@ static void set_register(struct string *st, unsigned reg, uint64_t value)
     *r = st->s.asize == 2 ? deposit64(*r, 0, 16, value) : value & st->mask;
 }
 
+/* A count of 0: nothing happens but that (E)CX is written. */
+static uint64_t no_elements(struct string *st)
+{
+    set_register(st, X86_RCX, 0);
+    return 1;
+}
+
 static void commit_operand(struct string *st, const struct operand *o, uint64_t n)
 {
     uint64_t bytes = n * st->s.size;
@@ -101,8 +108,11 @@ static void map_chunk(struct string *st, struct operand *o, uint64_t n)
 {
     unsigned bytes = (unsigned)(n * st->s.size);
     gva_t low = st->down ? o->linear - (n - 1) * st->s.size : o->linear;
+    enum tlb_access a = o->write ? TLB_WRITE : TLB_READ;
 
-    o->host = softtlb_probe(&st->c->v, low, bytes, o->write ? TLB_WRITE : TLB_READ, x86_data_idx(st->c), x86_data_flags(o->seg));
+    if (st->down) /* a fault is one of the current element */
+        softtlb_probe(&st->c->v, o->linear, st->s.size, a, x86_data_idx(st->c), x86_data_flags(o->seg));
+    o->host = softtlb_probe(&st->c->v, low, bytes, a, x86_data_idx(st->c), x86_data_flags(o->seg));
 }
 
 /*
@@ -230,7 +240,7 @@ uint64_t helper_rep_movs(struct vcpu *v, uint64_t a, uint64_t unused1, uint64_t 
     string_init(&st, v, a);
     src.seg = st.s.seg;
     if (!st.left)
-        return 1;
+        return no_elements(&st);
     do {
         uint64_t n = chunk(&st, &src, &dst);
 
@@ -263,7 +273,7 @@ uint64_t helper_rep_stos(struct vcpu *v, uint64_t a, uint64_t unused1, uint64_t 
 
     string_init(&st, v, a);
     if (!st.left)
-        return 1;
+        return no_elements(&st);
     do {
         uint64_t n = chunk(&st, &dst, NULL);
 
@@ -289,7 +299,7 @@ uint64_t helper_rep_lods(struct vcpu *v, uint64_t a, uint64_t unused1, uint64_t 
     string_init(&st, v, a);
     src.seg = st.s.seg;
     if (!st.left)
-        return 1;
+        return no_elements(&st);
     do {
         uint64_t n = chunk(&st, &src, NULL);
         uint64_t value = src.host ? host_element(element_at(&st, &src, n, n - 1), st.s.size) : load_element(&st, &src);
@@ -326,9 +336,9 @@ static uint64_t compare_chunk(struct string *st, struct operand *a, struct opera
     uint64_t x = st->c->v.greg[X86_RAX] & mask64(8 * st->s.size), y = 0, i = 0;
 
     while (i < n) {
+        y = direct ? host_element(element_at(st, b, n, i), st->s.size) : load_element(st, b);
         if (a)
             x = direct ? host_element(element_at(st, a, n, i), st->s.size) : load_element(st, a);
-        y = direct ? host_element(element_at(st, b, n, i), st->s.size) : load_element(st, b);
         i++;
         if ((x == y) != want_equal)
             break;
@@ -343,9 +353,9 @@ static uint64_t compare(struct string *st, struct operand *a, struct operand *b)
     bool ended;
 
     if (!st->left)
-        return 1;
+        return no_elements(st);
     do {
-        uint64_t n = a ? chunk(st, a, b) : chunk(st, b, NULL);
+        uint64_t n = chunk(st, b, a); /* as hardware: ES:rDI first */
 
         n = compare_chunk(st, a, b, n, &flags);
         if (a)
@@ -425,7 +435,7 @@ static uint64_t port_string(struct vcpu *v, uint64_t packed, bool in)
         o.seg = st.s.seg;
     x86_check_io(st.c, port, st.s.size);
     if (!st.left)
-        return 1;
+        return no_elements(&st);
     do {
         uint64_t n = chunk(&st, &o, NULL);
 

@@ -43,7 +43,7 @@ static const char *const not_native[] = {
     "cpuid", "rdtsc", "rdtscp", "rdrand", "rdpid", "rdpmc", "xgetbv", "mov_to_sreg", "pop_sreg", "lxs", "callf", "jmpf",
     "retf", "iret", "int", "lar", "lsl", "verr", "verw", "arpl", "sldt", "str", "sgdt", "sidt", "smsw", "rdsegbase", "wrsegbase",
     "xsave", "xrstor", "xsaveopt", "syscall", "sysenter", "sysexit", "hlt", "monitor", "mwait", "rsm", "in", "out", "ins", "outs",
-    "cli", "sti", "fpu_env",
+    "cli", "sti", "int3", "int1", "into",
 };
 
 bool case_runnable(const struct x86_row *row, unsigned bits)
@@ -393,7 +393,7 @@ static void roles(struct native_case *c, const struct x86_insn *in, uint32_t tar
         set_reg(c, X86_RDI, data_address(16, false), bits);
     if (!strcmp(gen, "bit") && in->op[1].kind == X86_OP_REG && in->op[0].kind == X86_OP_MEM && in->op[1].reg != in->base &&
         in->op[1].reg != in->index)
-        c->in.reg[in->op[1].reg] = (uint64_t)(int64_t)((int)below(8192) - 4096);
+        set_reg(c, in->op[1].reg, (uint64_t)(int64_t)((int)below(8192) - 4096), bits);
     if (!strcmp(gen, "cmpxchg") && chance(40))
         put_value(c, in, target, c->in.reg[X86_RAX], bits);
     if (!strcmp(gen, "cmpxchg8b") && chance(40) && target - NATIVE_DATA < NATIVE_RW_BYTES - 16) {
@@ -476,14 +476,16 @@ bool case_build(struct native_case *c, const struct x86_row *row, unsigned bits,
     s = x86_decode(in, c->code, 15, mode_of(bits), UINT64_MAX);
     if (!in->row || in->row->gen != row->gen || in->row->name != row->name || in->len > 15)
         return false;
-    if (s == X86_DECODE_UD)
-        return chance(30) && (in->prefix & X86_P_LOCK); /* LOCK where it is not allowed */
-    if (s != X86_DECODE_OK)
+    if (s != X86_DECODE_OK && s != X86_DECODE_UD)
         return false;
     random_state(c, bits);
     place(c, in->len);
+    if (s == X86_DECODE_UD)
+        return in->prefix & X86_P_LOCK && chance(30); /* LOCK where it is not allowed */
     roles(c, in, target, bits);
     fix_branch(c, in);
+    if (in->prefix & X86_P_LOCK || !strcmp(row->gen_name, "xchg"))
+        target &= ~15u; /* the host may punish locked accesses across cache lines */
     if (in->is_mem && in->has_modrm && !aim(c, in, displacement_offset(in, &e), target, bits))
         return false;
     if (!(row->flags & X86F_REP) && in->is_mem && !in->has_modrm) /* moffs */

@@ -103,12 +103,24 @@ static void compare_memory(struct report *r, const struct native_case *in, const
     }
 }
 
-static void compare_exception(struct report *r, const struct native_case *native, const struct native_case *ours)
+/* Long operands: in which order their pieces are touched is the processor's own affair. */
+static bool cr2_equal(const struct native_case *native, const struct native_case *ours, const struct x86_insn *insn)
+{
+    static const char *const long_ops[] = {"fxsave", "fxrstor", "enter", "pusha", "popa", "maskmov", "bound"};
+    bool pieces = (insn->row->flags & X86F_REP && insn->prefix & (X86_P_F2 | X86_P_F3)) ||
+                  (insn->row->flags & X86F_X87 && insn->op[0].kind == X86_OP_MEM && !insn->op[0].size);
+
+    for (unsigned i = 0; i < ARRAY_SIZE(long_ops); i++)
+        pieces |= !strcmp(insn->row->gen_name, long_ops[i]);
+    return !((native->cr2 ^ ours->cr2) & ~(uint64_t)(pieces ? NATIVE_PAGE - 1 : 0));
+}
+
+static void compare_exception(struct report *r, const struct native_case *native, const struct native_case *ours, const struct x86_insn *insn)
 {
     bool same = native->vector == ours->vector;
 
     if (same && native->vector == 14)
-        same = native->error == ours->error && native->cr2 == ours->cr2;
+        same = native->error == ours->error && cr2_equal(native, ours, insn);
     if (same && native->vector == 13)
         same = native->error == ours->error;
     if (!same)
@@ -120,7 +132,8 @@ static void compare_exception(struct report *r, const struct native_case *native
 static void compare_flags(struct report *r, const struct native_case *in, const struct native_case *native,
                           const struct native_case *ours, const struct x86_insn *insn, struct row_result *res)
 {
-    uint32_t defined = native->vector == X86_BP ? case_defined_flags(in, insn) : UINT32_MAX;
+    bool completed = native->out.rip != in->in.rip;
+    uint32_t defined = completed ? case_defined_flags(in, insn) : UINT32_MAX;
     uint64_t diff = (native->out.flags ^ ours->out.flags) & ~(uint64_t)(EFL_RF | EFL_IF | EFL_TF | EFL_ID | EFL_NT);
 
     if (diff & defined)
@@ -130,12 +143,40 @@ static void compare_flags(struct report *r, const struct native_case *in, const 
         res->undefined_flags++;
 }
 
+/*
+ * MASKMOV with an empty mask: faults or not, by the manual's leave. A kernel address: whether its
+ * page is there is the host kernel's affair. A near jump to a non-canonical address faults at the target,
+ * not at the jump (gen_flow.c).
+ */
+static bool known_deviation(const struct native_case *native, const struct native_case *ours, const struct x86_insn *insn)
+{
+    const char *gen = insn->row->gen_name;
+
+    if (!strcmp(gen, "maskmov") && native->vector == X86_PF && ours->vector == X86_BP)
+        return true;
+    if (native->vector == X86_PF && native->cr2 == ours->cr2 && native->cr2 >> 47)
+        return true;
+    return native->vector == X86_GP && ours->vector == X86_GP &&
+           (!strcmp(gen, "jmp_ind") || !strcmp(gen, "call_ind") || !strcmp(gen, "ret"));
+}
+
+/*
+ * What a faulting instruction leaves behind differs in two harmless ways: the CPU has set TOP to 0
+ * before a faulting store of an MMX register, and has stored a part of a long x87 operand.
+ */
+static bool mmx_store(const struct x86_insn *insn)
+{
+    return insn->op[0].kind == X86_OP_MEM && insn->op[1].kind == X86_OP_MMX;
+}
+
 static void compare(struct report *r, const struct native_case *in, struct native_case *native, const struct native_case *ours,
                     const struct x86_insn *insn, struct row_result *res)
 {
     if (native->vector == X86_BP)
         native->out.rip--;
-    compare_exception(r, native, ours);
+    if (known_deviation(native, ours, insn))
+        return;
+    compare_exception(r, native, ours, insn);
     for (unsigned i = 0; i < bits / 4; i++) {
         if (i < (bits == 64 ? 16u : 8u) && native->out.reg[i] != ours->out.reg[i])
             say(r, "    %s in %llx native %llx ours %llx\n", reg_names[i], (unsigned long long)in->in.reg[i],
@@ -144,8 +185,10 @@ static void compare(struct report *r, const struct native_case *in, struct nativ
     if (native->out.rip != ours->out.rip)
         say(r, "    rip native %llx ours %llx\n", (unsigned long long)native->out.rip, (unsigned long long)ours->out.rip);
     compare_flags(r, in, native, ours, insn, res);
-    compare_fpu(r, in->in.fx, native->out.fx, ours->out.fx);
-    compare_memory(r, in, native, ours);
+    if (native->out.rip != in->in.rip || !mmx_store(insn))
+        compare_fpu(r, in->in.fx, native->out.fx, ours->out.fx);
+    if (native->out.rip != in->in.rip || !(insn->row->flags & X86F_X87))
+        compare_memory(r, in, native, ours);
 }
 
 static void show(const struct native_case *in, const struct x86_insn *insn, const struct report *r)
@@ -225,7 +268,7 @@ static int run_all(const char *backend, unsigned mode)
     for (unsigned i = 0; (row = x86_row_at(i)); i++) {
         struct row_result res = {0};
 
-        if (!case_runnable(row, bits) || !selected(row))
+        if (!case_runnable(row, bits) || !(machine_features() >> row->feature & 1) || !selected(row))
             continue;
         case_seed(opt.seed * 100003 + i);
         run_row(row, &res);

@@ -2,6 +2,7 @@
 /* An emulated CPU for single-instruction tests. See machine.h. */
 #include "tests/insn/machine.h"
 #include "frontends/x86/cpuid.h"
+#include "frontends/x86/decode.h"
 #include "frontends/x86/fpu.h"
 #include "frontends/x86/frontend.h"
 #include "frontends/x86/mode.h"
@@ -72,7 +73,8 @@ static void write_code(uint32_t at, const uint8_t *bytes, unsigned len)
 
 static void record(struct vcpu *v)
 {
-    vcpu_raise_event(v, VCPU_EV_STOP);
+    if (cpu->exc.vector >= 0) /* else: try again, the mode has changed */
+        vcpu_raise_event(v, VCPU_EV_STOP);
 }
 
 /* --- start ---------------------------------------------------------------------------------- */
@@ -140,6 +142,11 @@ int machine_start(const char *backend_name, unsigned bits, const uint16_t sel[6]
     return 0;
 }
 
+uint64_t machine_features(void)
+{
+    return x86_cpu_features(cpu);
+}
+
 /* --- a case ----------------------------------------------------------------------------------- */
 
 static void put_state(const struct native_state *s)
@@ -148,6 +155,8 @@ static void put_state(const struct native_state *s)
     x86_put_eflags(cpu, (uint32_t)s->flags);
     cpu->v.pc = s->rip;
     memcpy(cpu->v.fx, s->fx, 416);
+    cpu->fpu_ip = cpu->fpu_dp = cpu->fpu_op = 0;
+    cpu->fpu_ip_off = 0;
     x86_fpu_set_control(&cpu->v, ld_le16(s->fx), ld_le16(s->fx + 2));
     x86_fpu_changed(cpu);
     cpu->intr_shadow = false;

@@ -150,6 +150,7 @@ static void put_legacy_fpu(uint8_t *fpstate, const uint8_t *fx)
     env[0] = 0xffff0000u | fx[0] | (uint32_t)fx[1] << 8;
     env[1] = 0xffff0000u | fx[2] | (uint32_t)fx[3] << 8;
     env[2] = 0xffff0000u | tags;
+    env[3] = env[4] = env[5] = env[6] = 0; /* FIP, FOP, FDP */
     for (unsigned i = 0; i < 8; i++)
         memcpy(fpstate + 28 + 10 * i, fx + 32 + 16 * i, 10);
 }
@@ -168,14 +169,15 @@ static void frame_selectors(const struct frame *f, uint16_t *sel)
 /* --- cases ------------------------------------------------------------------------------------ */
 
 static struct native_batch *const batch = (struct native_batch *)NATIVE_SHARED;
-static uint32_t current; /* index of the running case; NATIVE_BATCH: none yet */
+static uint32_t current; /* index of the running case; NONE before the first */
+enum { NONE = NATIVE_BATCH + 1 };
 static int second_page_there;
 
 static void wait_for_batch(void)
 {
     char byte = 0;
 
-    if (current != NATIVE_BATCH)
+    if (current != NONE)
         syscall6(SYS_write, 1, (long)&byte, 1, 0, 0, 0);
     if (syscall6(SYS_read, 0, (long)&byte, 1, 0, 0, 0) != 1)
         syscall6(SYS_exit, 0, 0, 0, 0, 0, 0);
@@ -312,7 +314,7 @@ __attribute__((used)) static void start(void)
     protect(NATIVE_DATA + NATIVE_RO_PAGE * NATIVE_PAGE, NATIVE_PAGE, PROT_R);
     protect(NATIVE_DATA + 4 * NATIVE_PAGE, NATIVE_PAGE, PROT_NONE);
     second_page_there = 1;
-    current = NATIVE_BATCH;
+    current = NONE;
     catch_signals();
     confine();
     __asm__ volatile("int3");

@@ -260,11 +260,7 @@ static int run_all(const char *backend, unsigned mode)
         printf("%s %u-bit: no native program, skipped\n", backend, bits);
         return 77;
     }
-    if (machine_start(backend, bits, host.batch->cases[0].sel)) {
-        printf("%s: no such backend, skipped\n", backend);
-        host_stop(&host);
-        return 77;
-    }
+    machine_start(backend, bits, host.batch->cases[0].sel);
     for (unsigned i = 0; (row = x86_row_at(i)); i++) {
         struct row_result res = {0};
 

@@ -15,8 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-extern const struct backend_ops backend_x86_64 __attribute__((weak));
-
 enum { PML4 = 0x1000, PDPT = 0x2000, PD = 0x3000, PT_CODE = 0x4000, PT_DATA = 0x5000, CODE = 0x10000, DATA = 0x20000,
        RAM_SIZE = 0x200000 };
 enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_A = 0x20, PTE_D = 0x40 };
@@ -108,13 +106,11 @@ static void start_cpu(unsigned bits, const uint16_t sel[6])
     x86_update_mode(cpu);
 }
 
-int machine_start(const char *backend_name, unsigned bits, const uint16_t sel[6])
+void machine_start(const char *backend_name, unsigned bits, const uint16_t sel[6])
 {
     const struct backend_ops *be = !strcmp(backend_name, "interp") ? &backend_interp : &backend_x86_64;
     struct error *err = NULL;
 
-    if (!be)
-        return -1;
     if (ram_init(RAM_SIZE, &err) || mem_region_init_ram(&ram, "ram", RAM_SIZE, &err))
         abort();
     mem_region_init_container(&root, "system", 1ull << 40);
@@ -129,9 +125,8 @@ int machine_start(const char *backend_name, unsigned bits, const uint16_t sel[6]
     ops.deliver = record;
     if (exec_start(&ops, be, MIB(32), &err))
         abort();
-    cpu = aligned_alloc(4096, ALIGN_UP(sizeof(*cpu), (size_t)4096));
-    memset(cpu, 0, sizeof(*cpu));
-    if (exec_vcpu_init(&cpu->v))
+    cpu = vcpu_alloc(sizeof(*cpu));
+    if (!cpu || exec_vcpu_init(&cpu->v))
         abort();
     exec_set_current(&cpu->v);
     ops.reset(&cpu->v);
@@ -139,7 +134,6 @@ int machine_start(const char *backend_name, unsigned bits, const uint16_t sel[6]
     start_cpu(bits, sel);
     for (uint32_t i = 0; i < 2 * NATIVE_PAGE; i++)
         write_code(i, (const uint8_t[]){0xcc}, 1);
-    return 0;
 }
 
 uint64_t machine_features(void)

@@ -9,8 +9,8 @@
 #include "tests/insn/native.h"
 #include "util/base.h"
 
-/* backend: "interp" or "jit"; bits: 32 or 64. -1: there is no such backend. Once per process. */
-int machine_start(const char *backend, unsigned bits, const uint16_t sel[6]);
+/* backend: "interp" or "jit"; bits: 32 or 64. Once per process. */
+void machine_start(const char *backend, unsigned bits, const uint16_t sel[6]);
 uint64_t machine_features(void); /* enum x86_feature mask */
 /* Run c->in with the memory of `data` and c->ro; fills out, vector, error, cr2, data of *c. */
 void machine_run(struct native_case *c);

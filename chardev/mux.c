@@ -183,10 +183,14 @@ static void base_event(void *opaque, enum chardev_event event)
     }
 }
 
+/* What the mux itself has queued goes first. */
 static void base_writable(void *opaque)
 {
     struct chardev_mux *m = opaque;
 
+    if (!chardev_flush(&m->chr)) {
+        return; /* the base is full again */
+    }
     for (unsigned i = 0; i < m->n; i++) {
         if (m->fe[i].handlers->writable) {
             m->fe[i].handlers->writable(m->fe[i].opaque);
@@ -247,20 +251,21 @@ static void mux_detach(struct chardev *chr, void *opaque)
     for (unsigned i = 0; i < m->n; i++) {
         if (m->fe[i].opaque == opaque) {
             memmove(&m->fe[i], &m->fe[i + 1], (m->n - i - 1) * sizeof(m->fe[0]));
-            m->n--;
+            m->fe[--m->n] = (struct mux_frontend){0};
+            m->focus -= m->focus > i;
             m->focus = m->focus >= m->n ? 0 : m->focus;
             return;
         }
     }
 }
 
-static size_t stamp_line(struct chardev_mux *m)
+static void stamp_line(struct chardev_mux *m)
 {
     char text[32];
     gint64 ms = (g_get_monotonic_time() - m->start) / 1000;
     int n = g_snprintf(text, sizeof(text), "[%02d:%02d:%02d.%03d] ", (int)(ms / 3600000),
                        (int)(ms / 60000 % 60), (int)(ms / 1000 % 60), (int)(ms % 1000));
-    return chardev_write(m->base, text, (size_t)n);
+    chardev_write(m->base, text, (size_t)n);
 }
 
 static ssize_t mux_write(struct chardev *chr, const uint8_t *buf, size_t len)
@@ -273,6 +278,7 @@ static ssize_t mux_write(struct chardev *chr, const uint8_t *buf, size_t len)
     for (size_t i = 0; i < len; i++) {
         if (m->at_line_start) {
             stamp_line(m);
+            m->at_line_start = false;
         }
         if (!chardev_write(m->base, buf + i, 1)) {
             return (ssize_t)i;

@@ -131,6 +131,14 @@ static void rearm_timeout(struct serial *s)
     }
 }
 
+/* A timeout that is pending stays so until the FIFO is read. */
+static void restart_timeout(struct serial *s)
+{
+    if (!s->timeout_pending) {
+        rearm_timeout(s);
+    }
+}
+
 static void timeout_expired(void *opaque)
 {
     struct serial *s = opaque;
@@ -139,17 +147,26 @@ static void timeout_expired(void *opaque)
     update_irq(s);
 }
 
+/* An error stays in the FIFO until LSR is read while its byte is the oldest. */
+static void show_fifo_error(struct serial *s)
+{
+    bool shown = s->lsr & (UART_LSR_BI | UART_LSR_FE | UART_LSR_PE);
+
+    s->lsr &= (uint8_t)~UART_LSR_FIFO_ERROR;
+    if (fifo_on(s) && (shown || fifo_has_error(&s->rx))) {
+        s->lsr |= UART_LSR_FIFO_ERROR;
+    }
+}
+
 /* The state of the oldest byte shows in LSR. */
 static void show_head(struct serial *s)
 {
-    s->lsr &= (uint8_t) ~(UART_LSR_DR | UART_LSR_FIFO_ERROR);
+    s->lsr &= (uint8_t)~UART_LSR_DR;
     if (s->rx.count) {
         s->lsr |= (uint8_t)(UART_LSR_DR | s->rx.error[s->rx.head]);
         s->rx.error[s->rx.head] = 0;
     }
-    if (fifo_on(s) && fifo_has_error(&s->rx)) {
-        s->lsr |= UART_LSR_FIFO_ERROR;
-    }
+    show_fifo_error(s);
 }
 
 static void receive_byte(struct serial *s, uint8_t byte, uint8_t error)
@@ -159,12 +176,13 @@ static void receive_byte(struct serial *s, uint8_t byte, uint8_t error)
         s->lsr |= UART_LSR_OE;
         if (!fifo_on(s)) {
             s->rx.data[s->rx.head] = byte;
+            s->rx.error[s->rx.head] = error;
         }
     } else {
         fifo_push(&s->rx, byte, error);
     }
     show_head(s);
-    rearm_timeout(s);
+    restart_timeout(s);
 }
 
 static size_t host_can_read(void *opaque)
@@ -191,7 +209,7 @@ static void host_event(void *opaque, enum chardev_event event)
 {
     struct serial *s = opaque;
 
-    if (event == CHARDEV_BREAK) {
+    if (event == CHARDEV_BREAK && !(s->mcr & UART_MCR_LOOP)) {
         receive_byte(s, 0, UART_LSR_BI);
         update_irq(s);
     }
@@ -260,12 +278,13 @@ static void write_thr(void *opaque, const struct reg_desc *reg, uint64_t val, ui
         s->divisor = (s->divisor & 0xff00) | (uint8_t)val;
         return;
     }
-    if (s->tx.count == (fifo_on(s) ? SERIAL_FIFO : 1)) {
+    if (s->tx.count >= (fifo_on(s) ? SERIAL_FIFO : 1)) {
         return; /* overwritten in the chip: lost */
     }
     fifo_push(&s->tx, (uint8_t)val, 0);
     s->lsr &= (uint8_t) ~(UART_LSR_THRE | UART_LSR_TEMT);
     s->thre_pending = false;
+    update_irq(s); /* the line falls before it rises again: an edge */
     send(s);
     update_irq(s);
 }
@@ -325,15 +344,15 @@ static void clear_tx(struct serial *s)
 static void write_fcr(void *opaque, const struct reg_desc *reg, uint64_t val, uint64_t old)
 {
     struct serial *s = opaque;
-    bool toggled = (val ^ s->fcr) & UART_FCR_ENABLE;
+    bool on = val & UART_FCR_ENABLE, toggled = (val ^ s->fcr) & UART_FCR_ENABLE;
 
-    if (toggled || (val & UART_FCR_CLEAR_RX)) {
+    s->fcr = on ? val & UART_FCR_KEPT : 0; /* the other bits count with bit 0 only */
+    if (toggled || (on && (val & UART_FCR_CLEAR_RX))) {
         clear_rx(s);
     }
-    if (toggled || (val & UART_FCR_CLEAR_TX)) {
+    if (toggled || (on && (val & UART_FCR_CLEAR_TX))) {
         clear_tx(s);
     }
-    s->fcr = val & UART_FCR_ENABLE ? val & UART_FCR_KEPT : 0;
     update_irq(s);
 }
 
@@ -377,6 +396,7 @@ static uint64_t read_lsr(void *opaque, const struct reg_desc *reg, uint64_t val)
     struct serial *s = opaque;
 
     s->lsr &= (uint8_t)~UART_LSR_ERRORS;
+    show_fifo_error(s);
     update_irq(s);
     return val;
 }

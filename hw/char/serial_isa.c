@@ -25,21 +25,24 @@ static uint8_t ports_taken; /* bit per COM port */
 
 static int choose_port(struct serial_isa *s, struct error **err)
 {
-    if (s->index == ANY) {
-        for (s->index = 0; s->index < ARRAY_SIZE(com_ports) && ports_taken >> s->index & 1;) {
-            s->index++;
+    unsigned n = s->index;
+
+    if (n == ANY) {
+        for (n = 0; n < ARRAY_SIZE(com_ports) && ports_taken >> n & 1;) {
+            n++;
         }
     }
-    if (s->index >= ARRAY_SIZE(com_ports)) {
+    if (n >= ARRAY_SIZE(com_ports)) {
         error_set(err, "there are %zu serial ports at most", ARRAY_SIZE(com_ports));
         return -1;
     }
-    if (ports_taken >> s->index & 1) {
-        error_set(err, "two serial ports have index %u", s->index);
+    if (ports_taken >> n & 1) {
+        error_set(err, "two serial ports have index %u", n);
         return -1;
     }
-    s->iobase = s->iobase ? s->iobase : com_ports[s->index].iobase;
-    s->irq = s->irq ? s->irq : com_ports[s->index].irq;
+    s->index = n;
+    s->iobase = s->iobase ? s->iobase : com_ports[n].iobase;
+    s->irq = s->irq ? s->irq : com_ports[n].irq;
     return 0;
 }
 

@@ -9,7 +9,8 @@ host, the reference and the subject, round after round, so that whatever else
 the machine does hits all alike. Times are the guest's own (CLOCK_MONOTONIC),
 checked against the host's clock; checksums must agree everywhere. Printed are
 medians and their ratios. Then whole boots: the kernel's start to init on the
-demo guest, GRUB to login on the Debian disk.
+demo guest, GRUB to login on the Debian disk. --cpu-time compares the processor
+seconds of the whole emulator instead, for hosts that do other work as well.
 
 The files come from scripts/guests/bench, demo and debian-disk. The exit status
 is 1 if results differ or an emulator fails; --require X also wants the
@@ -21,6 +22,7 @@ import json
 import math
 import os
 import re
+import resource
 import shlex
 import shutil
 import signal
@@ -40,6 +42,8 @@ BENCH = os.path.join(systems.GUESTS, 'bench')
 RESULT = r'^bench (\S+) (\d+) ([0-9a-f]{16}) (\d+)\n'
 PROMPT = 'doppel# '
 LIMIT = 600
+DISK_MEMORY = 512           # MiB
+SETTLE, IDLE = 15, 20       # seconds
 CLOCK_SLACK = 0.15          # seconds the program's start and end may take outside
 
 CC1 = ('{b}/gcc/lib/ld-linux-x86-64.so.2 --library-path {b}/gcc/lib '
@@ -75,16 +79,22 @@ class BenchError(Exception):
 
 @dataclass
 class Sample:
-    seconds: float
+    seconds: float      # the guest's own measurement
+    cpu: float          # processor time of the program or of the whole emulator
     checksum: str
 
 
-def sample_of(match, outside, row):
+def sample_of(match, outside, cpu, row):
     """Check a result line against the clock outside."""
     seconds = int(match.group(4)) / 1e9
     if abs(outside - seconds) > CLOCK_SLACK + 0.1 * outside:
         print(f'  note: {row.name} says {seconds:.3f} s, outside it was {outside:.3f} s')
-    return Sample(seconds, match.group(3))
+    return Sample(seconds, cpu, match.group(3))
+
+
+def children_cpu():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 class Host:
@@ -97,10 +107,10 @@ class Host:
     def run(self, row, count):
         command = row.command.format(b=os.path.join(BENCH, 'root/bench'), t=self.directory,
                                      n=count)
-        start = time.monotonic()
+        start, cpu = time.monotonic(), children_cpu()
         done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True)
         outside = time.monotonic() - start
-        return sample_of(re.match(RESULT, done.stdout), outside, row)
+        return sample_of(re.match(RESULT, done.stdout), outside, children_cpu() - cpu, row)
 
     def close(self):
         shutil.rmtree(self.directory)
@@ -122,14 +132,15 @@ class Machine:
 
     def run(self, row, count):
         command = row.command.format(b='/bench', t='/tmp', n=count)
-        start = time.monotonic()
+        start, cpu = time.monotonic(), self.guest.cpu()
         self.guest.send(command + '\n')
         match = self.guest.expect(f'{RESULT}|^{PROMPT}', LIMIT)
         outside = time.monotonic() - start
         if not match.group(1):
             raise BenchError(f'{self.name}: {row.name} failed in the guest')
         self.guest.expect(PROMPT, LIMIT)
-        return sample_of(re.match(RESULT, match.group().decode()), outside, row)
+        cpu = self.guest.cpu() - cpu
+        return sample_of(re.match(RESULT, match.group().decode()), outside, cpu, row)
 
     def close(self):
         self.guest.kill()
@@ -146,14 +157,15 @@ def check_sums(row, samples):
                                      for name, runs in samples.items()))
 
 
-def measure_row(row, machines, rounds, scale):
+def measure_row(row, machines, options):
     samples = {machine.name: [] for machine in machines}
-    count = max(1, round(row.count * scale))
-    for _ in range(rounds):
+    count = max(1, round(row.count * options.scale))
+    for _ in range(options.rounds):
         for machine in machines:
             samples[machine.name].append(machine.run(row, count))
     check_sums(row, samples)
-    return {name: statistics.median(s.seconds for s in runs) for name, runs in samples.items()}
+    return {name: statistics.median(s.cpu if options.cpu_time else s.seconds for s in runs)
+            for name, runs in samples.items()}
 
 
 def ratio(over, under):
@@ -178,7 +190,7 @@ def measure_programs(options, rows):
         machines += [Machine(name, emulator) for name, emulator in options.emulators]
         print(HEADING)
         for row in rows:
-            results[row.name] = measure_row(row, machines, options.rounds, options.scale)
+            results[row.name] = measure_row(row, machines, options)
             print_row(row.name, results[row.name], row.what)
     finally:
         for machine in machines:
@@ -194,32 +206,60 @@ def boot_demo(emulator):
     args = [a.format(g=systems.GUESTS) for a in systems.ENTRIES['demo-amd64'].args]
     with Guest(shlex.split(emulator) + args) as guest:
         match = guest.expect(r'doppel demo: Linux \S+ up in ([\d.]+) s', LIMIT)
-        return {'kernel to init': float(match.group(1)), 'start to init': guest.elapsed()}
+        return {'kernel to init': float(match.group(1)), 'start to init': guest.elapsed(),
+                'start to init, cpu': guest.cpu()}
 
 
 def boot_disk(emulator):
-    """Seconds from GRUB's first message to the kernel's start and to the login prompt."""
+    """Seconds from GRUB's first message to the kernel's start and to the login prompt;
+    then what the idle machine costs in processor time and memory."""
     directory = tempfile.mkdtemp(prefix='.run-', dir=systems.GUESTS)
     try:
         systems.copy_disk('debian-disk/disk.img', directory)
-        args = ['-m', '512', '-nographic', '-hda', os.path.join(directory, 'disk.img')]
+        args = ['-m', str(DISK_MEMORY), '-nographic', '-hda', os.path.join(directory, 'disk.img')]
         with Guest(shlex.split(emulator) + args) as guest:
             return watch_login(guest)
     finally:
         shutil.rmtree(directory)
 
 
+def resident_beyond_ram(pid):
+    """MiB resident outside guest memory: the fullest mapping that can hold it."""
+    mappings = []
+    with open(f'/proc/{pid}/smaps') as file:
+        for line in file:
+            key, _, value = line.partition(':')
+            if key == 'Size':
+                mappings.append([int(value.split()[0]), 0])
+            elif key == 'Rss':
+                mappings[-1][1] = int(value.split()[0])
+    total = sum(resident for _, resident in mappings)
+    ram = max((resident for size, resident in mappings if size >= DISK_MEMORY << 10), default=0)
+    return (total - ram) / 1024
+
+
+def measure_footprint(guest):
+    """What an idle guest costs: it has just logged in, so let it settle."""
+    time.sleep(SETTLE)
+    cpu = guest.cpu()
+    time.sleep(IDLE)
+    return {'idle, % of a core': 100 * (guest.cpu() - cpu) / IDLE,
+            'MiB beyond RAM': resident_beyond_ram(guest.process.pid)}
+
+
 def watch_login(guest):
     guest.expect('Loading Linux', LIMIT)
-    start = guest.elapsed()
+    start, cpu = guest.elapsed(), guest.cpu()
     guest.expect('doppel login: ', LIMIT)
-    login = guest.elapsed()
+    login, cpu = guest.elapsed(), guest.cpu() - cpu
     for text, answer in (('root', 'Password: '), ('doppel', 'root@doppel:~# ')):
         guest.send(text + '\n')
         guest.expect(answer)
+    footprint = measure_footprint(guest)
     guest.send('cat /proc/uptime\n')
     up = float(guest.expect(r'^([\d.]+) [\d.]+\n').group(1))
-    return {'GRUB to kernel': guest.elapsed() - up - start, 'GRUB to login': login - start}
+    return {'GRUB to kernel': guest.elapsed() - up - start, 'GRUB to login': login - start,
+            'GRUB to login, cpu': cpu, **footprint}
 
 
 def measure_boots(options, boot):
@@ -233,7 +273,7 @@ def measure_boots(options, boot):
     for interval, of in runs.items():
         results[interval] = {name: statistics.median(times) for name, times in of.items()}
         times = results[interval]
-        print(f'| {interval:14} | ' + ' | '.join(f'{n} {s:7.2f} s' for n, s in times.items())
+        print(f'| {interval:18} | ' + ' | '.join(f'{n} {s:8.2f}' for n, s in times.items())
               + f' | sub/ref {ratio(times.get("subject"), times.get("reference"))} |')
     return results
 
@@ -274,6 +314,8 @@ def parse():
     parser.add_argument('--scale', type=float, default=1, help='multiplies the iteration counts')
     parser.add_argument('--boots', type=int, default=3, help='rounds of the demo boot (0: none)')
     parser.add_argument('--disk', action='store_true', help='boot the Debian disk as well')
+    parser.add_argument('--cpu-time', action='store_true',
+                        help='compare processor seconds (on a busy machine)')
     parser.add_argument('--require', type=float, metavar='X')
     parser.add_argument('--json', metavar='FILE', help='write the results there')
     options = parser.parse_args()

@@ -8,7 +8,9 @@
 
 Patterns are regular expressions searched in the output that follows the last
 match, with terminal escape sequences and carriage returns removed. Every match
-is timed from the start of the program (guest.marks). "$" also matches where the
+is timed from the start of the program, by the clock and in processor seconds
+(guest.marks: label, seconds, processor seconds); the second figure means
+something on a busy machine too. "$" also matches where the
 output happens to end so far: write \\n to see a whole line. The program runs in a
 process group of its own, which is killed when the block is left for whatever
 reason.
@@ -58,6 +60,7 @@ class Guest:
         self.trouble = re.compile(trouble.encode()) if trouble else None
         self.log = open(log, 'wb') if log else None
         self.echo = echo
+        self.cpu_seen = 0
         self.start = time.monotonic()
         self._spawn(use_pty)
 
@@ -86,6 +89,19 @@ class Guest:
 
     def elapsed(self):
         return time.monotonic() - self.start
+
+    def cpu(self):
+        """Processor seconds the program has used so far, all threads together."""
+        try:
+            with open(f'/proc/{self.process.pid}/stat') as file:
+                fields = file.read().rpartition(')')[2].split()
+            self.cpu_seen = (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+        except (OSError, IndexError):
+            pass                    # it has gone: the last figure
+        return self.cpu_seen
+
+    def mark(self, label):
+        self.marks.append((label, self.elapsed(), self.cpu()))
 
     def kill(self):
         try:
@@ -138,7 +154,7 @@ class Guest:
             self._check_trouble(match.start() if match else len(self.pending))
             if match:
                 self.pending = self.pending[match.end():]
-                self.marks.append((label or pattern, self.elapsed()))
+                self.mark(label or pattern)
                 return match
             left = deadline - time.monotonic()
             if left <= 0:
@@ -169,5 +185,5 @@ class Guest:
             status = self.process.wait(max(deadline - time.monotonic(), 1))
         except subprocess.TimeoutExpired:
             self._fail('closed its output but does not end')
-        self.marks.append(('end', self.elapsed()))
+        self.mark('end')
         return status

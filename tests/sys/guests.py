@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from dataclasses import dataclass, field
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
@@ -62,9 +63,9 @@ class Terminate:
         guest.terminate()
 
 
-def command(line, answer, timeout=60):
+def command(line, answer, timeout=60, label=None):
     """Type a line at the shell prompt; wait for what it prints, not its echo."""
-    return [Send(line + '\n'), Expect(answer, timeout), Expect('# ')]
+    return [Send(line + '\n'), Expect(answer, timeout, label), Expect('# ')]
 
 
 QUIT = [Send('\x01x')]          # Ctrl-a x
@@ -118,7 +119,7 @@ END
 
 COMPILE = [
     Send(HELLO), Expect('# '),
-    *command('gcc -O2 -o hello hello.c && ./hello', '^sum 42', 180),
+    *command('gcc -O2 -o hello hello.c && ./hello', '^sum 42', 180, 'compiled and run'),
 ]
 
 
@@ -127,7 +128,7 @@ def debian(steps, *more, **others):
         guests=['debian-disk'], disks=['debian-disk/disk.img'],
         args=['-m', '512', '-nographic', '-hda', '{t}/disk.img', *more],
         steps=[*LOGIN, *command('cat /proc/uptime', r'^[\d.]+ [\d.]+'), *steps,
-               Send('poweroff\n'), Expect('reboot: Power down', 120)],
+               Send('poweroff\n'), Expect('reboot: Power down', 120, 'powered down')],
         **others)
 
 
@@ -136,7 +137,7 @@ def memtest(bits):
         guests=['memtest'],
         args=['-m', '40', '-nographic', '-kernel', '{g}/memtest/memtest%d.bin' % bits,
               '-append', 'console=ttyS0,115200'],
-        steps=[Expect('Memtest86', 60), *(Expect(f'#{test} ', 300) for test in (0, 5)),
+        steps=[Expect('Memtest86', 60), *(Expect(f'#{test} ', 300, f'test {test}') for test in (0, 5)),
                Expect('Errors: 0'), *QUIT],
         trouble=r'Errors: *[1-9]')
 
@@ -146,22 +147,27 @@ TORTURE = [
     *command('nproc', '^2'),
     Send('(tar xf /dev/sdb || tar xf /dev/sda) && cd torture\n'), Expect('torture# '),
     *command('gcc -O2 -pthread -o torture *.c; echo compiled $?', '^compiled 0', 300),
-    *command('./torture 50', '^torture: passed', 900),
+    *command('./torture 50', '^torture: passed', 900, 'torture passed'),
 ]
 
+# What --report shows of an entry, besides whether it passed.
+REPORTED = {'banner', 'init', 'first menu', 'GRUB: kernel', 'login', 'compiled and run',
+            'torture passed', 'powered down', 'test 5', 'checks passed', 'end'}
+
 DEBUG_EXIT = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=4', '-no-reboot']
-MBKERNEL = [Expect('mbkernel: started', 120), Expect('mbkernel: all checks passed', 10)]
+MBKERNEL = [Expect('mbkernel: started', 120),
+            Expect('mbkernel: all checks passed', 10, 'checks passed')]
 MBKERNEL_TROUBLE = 'mbkernel: (FAIL|checks FAILED|no debug-exit)'
 MBKERNEL_STATUS = 0x10 << 1 | 1
 
 ENTRIES = {
     'seabios-serial': Entry(
         args=['-m', '64', '-nographic'],
-        steps=[Expect(r'SeaBIOS \(version \S+\)'), Expect('No bootable device', 120), *QUIT]),
+        steps=[Expect(r'SeaBIOS \(version \S+\)', 60, 'banner'), Expect('No bootable device', 120), *QUIT]),
     'seabios-debugcon': Entry(
         args=['-m', '64', '-display', 'none', '-serial', 'none', '-monitor', 'none',
               '-debugcon', 'stdio', '-global', 'isa-debugcon.iobase=0x402'],
-        steps=[Expect(r'^SeaBIOS \(version \S+\)'), Expect('No bootable device', 120),
+        steps=[Expect(r'^SeaBIOS \(version \S+\)', 60, 'banner'), Expect('No bootable device', 120),
                Terminate()],
         status=None),
     'demo-amd64': demo('amd64'),
@@ -234,8 +240,9 @@ def drive(entry, argv, options, name):
                 step.run(guest)
             finish(entry, guest)
         finally:
-            for label, seconds in guest.marks:
-                print(f'  {seconds:8.2f} s  {label}')
+            for label, seconds, cpu in guest.marks:
+                print(f'  {seconds:8.2f} s {cpu:8.2f} s  {label}')
+            options.marks = [mark for mark in guest.marks if mark[0] in REPORTED]
 
 
 def run_entry(name, options):
@@ -262,6 +269,36 @@ def run_entry(name, options):
     return 0
 
 
+# --- the report ----------------------------------------------------------------------
+
+
+def host_name():
+    with open('/proc/cpuinfo') as file:
+        models = [line.partition(':')[2].strip() for line in file
+                  if line.startswith('model name')]
+    return f'{len(models)} x {models[0]}' if models else 'unknown host'
+
+
+def emulator_version(options):
+    done = subprocess.run([*shlex.split(options.emulator), '-version'], capture_output=True,
+                          text=True, check=False)
+    return (done.stdout.splitlines() or ['?'])[0]
+
+
+def write_report(options, rows):
+    """A table of what passed; times by the clock and in processor seconds."""
+    with open(options.report, 'w') as file:
+        file.write(f'# Whole guests: the last result\n\nMade by `tests/sys/guests.py --report`, '
+                   f'{time.strftime("%Y-%m-%d")}, {emulator_version(options)}, on '
+                   f'{host_name()}. Times since the start: seconds (processor seconds).\n\n'
+                   '| guest | result | times |\n|---|---|---|\n')
+        for name, result, marks in rows:
+            verdict = {0: 'passed', SKIP: 'skipped'}.get(result, '**failed**')
+            times = ', '.join(f'{label} {seconds:.1f} ({cpu:.1f})'
+                              for label, seconds, cpu in marks)
+            file.write(f'| {name} | {verdict} | {times} |\n')
+
+
 def parse():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -271,6 +308,7 @@ def parse():
     parser.add_argument('--list', action='store_true', help='name the entries')
     parser.add_argument('--pty', action='store_true', help='run on a terminal, not on pipes')
     parser.add_argument('--logs', metavar='DIR', help='keep what the guests print')
+    parser.add_argument('--report', metavar='FILE', help='write a table of the results')
     parser.add_argument('-v', '--verbose', action='store_true', help='show what they print')
     return parser.parse_args()
 
@@ -291,7 +329,13 @@ def main():
     if options.list:
         print('\n'.join(ENTRIES))
         return 0
-    results = [run_entry(name, options) for name in chosen_entries(options)]
+    rows = []
+    for name in chosen_entries(options):
+        options.marks = []
+        rows.append((name, run_entry(name, options), options.marks))
+    if options.report:
+        write_report(options, rows)
+    results = [row[1] for row in rows]
     return 1 if 1 in results else max(results)
 
 

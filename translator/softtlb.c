@@ -269,11 +269,15 @@ static guest_race void host_store(void *p, uint64_t val, unsigned size)
 
 static guest_race void host_copy(void *to, const void *from, unsigned len)
 {
+#if defined(__SANITIZE_THREAD__)
     uint8_t *d = to;
     const uint8_t *s = from;
 
     while (len--)
         *d++ = *s++;
+#else
+    memcpy(to, from, len);
+#endif
 }
 
 static void report(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, unsigned size, bool write)

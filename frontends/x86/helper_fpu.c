@@ -202,22 +202,36 @@ static unsigned env_load(struct x86_cpu *c, unsigned form, const uint8_t *buf)
     return env_size(form);
 }
 
+static unsigned data_idx(const struct vcpu *v)
+{
+    const struct x86_cpu *c = (const struct x86_cpu *)v;
+
+    return x86_mmu_idx(c, c->cpl);
+}
+
 static void guest_write(struct vcpu *v, gva_t addr, const void *buf, unsigned len)
 {
-    softtlb_write(v, addr, buf, len, x86_mmu_idx(X86_CPU(v), X86_CPU(v)->cpl), 0);
+    void *host = softtlb_probe(v, addr, len, TLB_WRITE, data_idx(v), 0);
+
+    if (host)
+        memcpy(host, buf, len);
+    else
+        softtlb_write(v, addr, buf, len, data_idx(v), 0);
 }
 
 static void guest_read(struct vcpu *v, gva_t addr, void *buf, unsigned len)
 {
-    softtlb_read(v, addr, buf, len, x86_mmu_idx(X86_CPU(v), X86_CPU(v)->cpl), 0);
+    const void *host = softtlb_probe(v, addr, len, TLB_READ, data_idx(v), 0);
+
+    if (host)
+        memcpy(buf, host, len);
+    else
+        softtlb_read(v, addr, buf, len, data_idx(v), 0);
 }
 
-static void guest_probe(struct vcpu *v, gva_t addr, unsigned len, enum tlb_access a)
+static void guest_probe_write(struct vcpu *v, gva_t addr, unsigned len)
 {
-    unsigned idx = x86_mmu_idx(X86_CPU(v), X86_CPU(v)->cpl);
-
-    softtlb_probe(v, addr, 1, a, idx, 0);
-    softtlb_probe(v, x86_linear(X86_CPU(v), addr + len - 1), 1, a, idx, 0);
+    softtlb_probe(v, addr, len, TLB_WRITE, data_idx(v), 0);
 }
 
 /* a: linear address, b: enum x86_fenv_form. All exceptions are masked afterwards. */
@@ -373,14 +387,11 @@ static unsigned xmm_bytes(unsigned form)
     return form & FXF_XMM16 ? 256 : 128;
 }
 
-/* Everything an FXSAVE area holds, in place; bytes it does not define are zero. */
+/* The defined part of an FXSAVE area; the rest of the array stays as it is. */
 static void fx_build(const struct x86_cpu *c, unsigned form, uint8_t area[512])
 {
-    memset(area, 0, 512);
     memcpy(area, c->v.fx, FX_XMM + xmm_bytes(form));
     area[5] = 0;
-    for (unsigned i = 0; i < 8; i++)
-        memset(area + FX_ST + 16 * i + 10, 0, 6);
     fx_put_pointers(c, form, area);
     st_le32(area + FX_MXCSR_MASK, MXCSR_VALID);
 }
@@ -407,7 +418,7 @@ uint64_t helper_fxsave(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
     if (a & 15)
         x86_raise(v, X86_GP);
     fx_build(X86_CPU(v), b, area);
-    guest_probe(v, a, sizeof(area), TLB_WRITE);
+    guest_probe_write(v, a, sizeof(area));
     guest_write(v, a, area, FX_XMM + xmm_bytes(b));
     return 0;
 }
@@ -450,7 +461,7 @@ uint64_t helper_xsave(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
     if (a & 63)
         x86_raise(v, X86_GP);
     fx_build(cpu, b, area);
-    guest_probe(v, a, XSAVE_BYTES, TLB_WRITE);
+    guest_probe_write(v, a, XSAVE_BYTES);
     guest_read(v, a + XSAVE_HEADER, bv, 8);
     st_le64(bv, (ld_le64(bv) & ~components) | (components & (XCOMP_X87 | XCOMP_SSE)));
     if (components & XCOMP_X87) {
@@ -519,7 +530,7 @@ uint64_t helper_maskmov(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
     const uint8_t *base = v->fx + (xmm ? FX_XMM : FX_ST);
     const uint8_t *data = base + 16 * (b & 15), *mask = base + 16 * (b >> 8 & 15);
 
-    guest_probe(v, a, n, TLB_WRITE);
+    guest_probe_write(v, a, n);
     for (unsigned i = 0; i < n; i++) {
         if (byte_selected(mask, i))
             guest_write(v, x86_linear(X86_CPU(v), a + i), data + i, 1);

@@ -4,13 +4,15 @@
  * executed by the host's CPU and by the emulated one; registers, defined flags, x87, SSE, memory
  * and exceptions must be equal.
  *
- *     tests/insn/diff [-b interp|jit] [-n cases per row] [-s seed] [-r name or generator] [-m 32|64] [-v]
+ *     tests/insn/diff [-b interp|jit] [-n cases per row] [-s seed] [-r name or generator] [-m 32|64]
+ *                     [-d log items] [-v]
  *
  * Without -b both backends (those there are), each in 64 and 32 bits, in processes of their own.
  */
 #include "tests/insn/cases.h"
 #include "tests/insn/host.h"
 #include "tests/insn/machine.h"
+#include "util/log.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -304,9 +306,10 @@ static int run_child(const char *backend, unsigned mode)
 
 static void parse(int argc, char **argv)
 {
+    uint32_t log;
     int ch;
 
-    while ((ch = getopt(argc, argv, "b:n:s:r:m:v")) != -1) {
+    while ((ch = getopt(argc, argv, "b:n:s:r:m:d:v")) != -1) {
         switch (ch) {
         case 'b':
             opt.backend = optarg;
@@ -322,6 +325,11 @@ static void parse(int argc, char **argv)
             break;
         case 'm':
             opt.mode = (unsigned)atoi(optarg);
+            break;
+        case 'd':
+            if (log_parse_items(optarg, &log, NULL))
+                exit(2);
+            log_set_mask(log);
             break;
         case 'v':
             opt.verbose = true;

@@ -12,12 +12,14 @@
 #include <glib.h>
 #include <stdio.h>
 
+enum { WORD_SUBLEAF = 4 };
 static const struct word_row {
     uint32_t leaf;
-    uint8_t reg; /* 0..3: EAX, EBX, ECX, EDX */
+    uint8_t reg; /* 0..3: EAX, EBX, ECX, EDX; WORD_SUBLEAF: not of subleaf 0 */
 } word_rows[X86_W_COUNT] = {
     [X86_W_1_EDX] = {1, 3},           [X86_W_1_ECX] = {1, 2},           [X86_W_6_EAX] = {6, 0},
     [X86_W_7_EBX] = {7, 1},           [X86_W_7_ECX] = {7, 2},           [X86_W_7_EDX] = {7, 3},
+    [X86_W_72_EDX] = {7, 3 | WORD_SUBLEAF},
     [X86_W_D1_EAX] = {0xd, 0},        [X86_W_81_ECX] = {0x80000001, 2}, [X86_W_81_EDX] = {0x80000001, 3},
     [X86_W_87_EDX] = {0x80000007, 3},
 };
@@ -382,9 +384,11 @@ static struct x86_cpuid_result leaf_4(const struct x86_cpu *c, uint32_t sub)
 
 static struct x86_cpuid_result leaf_7(const struct x86_cpu *c, uint32_t sub)
 {
+    if (sub == 2)
+        return (struct x86_cpuid_result){0, 0, 0, word_of(c, X86_W_72_EDX)};
     if (sub)
         return (struct x86_cpuid_result){0};
-    return (struct x86_cpuid_result){0, word_of(c, X86_W_7_EBX), word_of(c, X86_W_7_ECX), word_of(c, X86_W_7_EDX)};
+    return (struct x86_cpuid_result){word_of(c, X86_W_72_EDX) ? 2 : 0, word_of(c, X86_W_7_EBX), word_of(c, X86_W_7_ECX), word_of(c, X86_W_7_EDX)};
 }
 
 static struct x86_cpuid_result leaf_b(const struct x86_cpu *c, uint32_t sub)

@@ -19,7 +19,7 @@ struct error;
 #define X86_TSC_HZ 1000000000u
 
 /* Registers that hold feature bits. */
-enum x86_cpuid_word { X86_W_1_EDX, X86_W_1_ECX, X86_W_6_EAX, X86_W_7_EBX, X86_W_7_ECX, X86_W_7_EDX, X86_W_D1_EAX,
+enum x86_cpuid_word { X86_W_1_EDX, X86_W_1_ECX, X86_W_6_EAX, X86_W_7_EBX, X86_W_7_ECX, X86_W_7_EDX, X86_W_72_EDX, X86_W_D1_EAX,
                       X86_W_81_ECX, X86_W_81_EDX, X86_W_87_EDX, X86_W_COUNT };
 
 struct x86_topology {

@@ -43,7 +43,7 @@ static const struct msr_row {
     {MSR_KERNEL_GS_BASE, FIELD(kernel_gs_base), MSR_CANONICAL, 0, 0x80000001, 3, 29},
     {MSR_TSC_AUX, FIELD(tsc_aux), MSR_MASK, 0xffffffff, 0x80000001, 3, 27},
     {MSR_FEATURE_CONTROL, FIELD(feature_control), MSR_MASK, 1, NEVER},
-    {MSR_SPEC_CTRL, FIELD(spec_ctrl), MSR_MASK, 7, 7, 3, 26},
+    {MSR_SPEC_CTRL, FIELD(spec_ctrl), MSR_MASK, 0x407, 7, 3, 26},
     {MSR_PRED_CMD, 0, MSR_IGNORE, 0, 7, 3, 26},
     {MSR_ARCH_CAPABILITIES, 0, MSR_CONST, X86_ARCH_CAPABILITIES, 7, 3, 29},
     {MSR_MISC_ENABLE, FIELD(misc_enable), MSR_MASK, 0x400c51889ull, NEVER},

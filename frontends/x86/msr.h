@@ -54,10 +54,10 @@ enum {
 
 /*
  * RDCL_NO, IBRS_ALL, SKIP_L1DFL, SSB_NO, MDS_NO, PSCHANGE_MC_NO, TAA_NO, SBDR_SSDP_NO, FBSDP_NO,
- * PSDP_NO, BHI_NO, PBRSB_NO, GDS_NO, RFDS_NO: translated code has no speculation a guest could use.
+ * PSDP_NO, BHI_NO, PBRSB_NO, GDS_NO, RFDS_NO, ITS_NO: translated code has no speculation a guest could use.
  */
 #define X86_ARCH_CAPABILITIES                                                                      \
     (BIT(0) | BIT(1) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(8) | BIT(13) | BIT(14) | BIT(15) |  \
-     BIT(20) | BIT(24) | BIT(26) | BIT(27))
+     BIT(20) | BIT(24) | BIT(26) | BIT(27) | BIT(62))
 
 #endif

@@ -100,23 +100,23 @@ static void fpu_memory(struct emit *e, unsigned opcode, unsigned modrm)
         mem_store_end(e, &acc);
 }
 
-/* FNSTSW AX, or into a temporary. */
+/* FNSTSW AX to anywhere: by its memory form, unless it is AX */
 static void emit_fnstsw(struct emit *e)
 {
     struct opnd m = opnd_mem(RSP, SPILL_OFF(SPILL_BYTE));
     struct dest d = emit_dest(e, e->in->dst, S16);
-    unsigned reg;
+    unsigned r;
 
-    if (opnd_is_reg(&d.loc, RAX)) {
+    if (!d.temp && opnd_is_reg(&d.loc, RAX)) {
         asm_byte(&e->a, 0xdf);
         asm_byte(&e->a, 0xe0);
         return;
     }
-    reg = d.loc.kind == OPND_REG ? d.loc.reg : emit_scratch(e);
     asm_ext(&e->a, 0xdd, S32, 7, &m);
-    asm_extend(&e->a, false, S32, reg, S16, &m);
-    if (!opnd_is_reg(&d.loc, reg))
-        emit_dest_put(e, &d, reg);
+    r = d.temp && d.loc.kind == OPND_REG ? d.loc.reg : emit_scratch(e);
+    emit_load(e, S16, r, &m);
+    if (!opnd_is_reg(&d.loc, r))
+        emit_dest_put(e, &d, r);
 }
 
 void emit_fpu(struct emit *e, unsigned arg)

@@ -663,6 +663,7 @@ static void loop(struct vcpu *cpu, bool poll)
     for (;;) {
         if (poll || __atomic_load_n(&cpu->poll, __ATOMIC_RELAXED) || cpu->halted) {
             exec_leave(x);
+            x->unlinked = NULL; /* what runs next may be a handler, not the edge's target */
             if (!take_events(cpu))
                 return;
         }

@@ -87,14 +87,23 @@ static void emit_simd(struct gen *g, enum simd_op op)
         i->fdef = OSZAPC;
 }
 
+/* CVTPI2PS and CVTPI2PD from memory touch no MMX register and leave the x87 state alone. */
+static bool enters_mmx(const struct gen *g, const struct simd_row *r)
+{
+    if (g->in->is_mem && (r->reg & V_CLASS) == SIMD_CLASS_X)
+        return false;
+    return r->flags & V_MMX;
+}
+
 void gen_simd(struct gen *g)
 {
     const struct simd_row *r = &simd_rows[g->in->row->arg];
+    bool mmx = enters_mmx(g, r);
 
-    if (!simd_usable(g, simd_uses_xmm(r), r->flags & V_MMX))
+    if (!simd_usable(g, simd_uses_xmm(r), mmx))
         return;
     emit_simd(g, g->in->row->arg);
-    if (r->flags & V_MMX)
+    if (mmx)
         gen_x87_waited(g);
 }
 

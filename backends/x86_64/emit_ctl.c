@@ -419,6 +419,10 @@ static void cold_edge_stub(struct emit *e, const struct cold *c, const uint8_t *
 {
     call_stub(e, stub);
     e->stub_off[c->slot] = asm_off(&e->a);
+    if (!in_page(e, c->slot))
+        return;
+    asm_imm(&e->a, e->tb->edge[c->slot].off, 4); /* for stubs.edge_table */
+    asm_byte(&e->a, e->b->pc_bits == 32);
 }
 
 /* The slot does not fit: r8 = target. */

@@ -168,7 +168,7 @@ static const uint8_t *take_return_address(struct vcpu *cpu)
     return ra;
 }
 
-static enum exec_exit edge_taken(struct vcpu *cpu, enum exec_exit why)
+static enum exec_exit edge_taken(struct vcpu *cpu)
 {
     const uint8_t *ra = take_return_address(cpu);
     struct tb *tb = tb_find_host(ra - 1);
@@ -182,7 +182,7 @@ static enum exec_exit edge_taken(struct vcpu *cpu, enum exec_exit why)
     cpu->tb = tb;
     cpu->exit_slot = slot;
     cpu->pc = wrap_pc(tb, cpu->pc_page + (uint64_t)tb->edge[slot].off);
-    return why;
+    return EXEC_EDGE;
 }
 
 static enum exec_exit stale_block(struct vcpu *cpu)
@@ -203,9 +203,7 @@ static enum exec_exit jit_run(struct vcpu *cpu, struct tb *tb)
     case JIT_LOOP:
         return EXEC_LOOP;
     case JIT_EDGE:
-        return edge_taken(cpu, EXEC_EDGE);
-    case JIT_EDGE_TABLE:
-        return edge_taken(cpu, EXEC_LOOKUP);
+        return edge_taken(cpu);
     case JIT_STALE:
         return stale_block(cpu);
     case JIT_FAULT:

@@ -295,6 +295,62 @@ static void make_lookup(const uint8_t *common)
     leave_with(JIT_LOOKUP, common);
 }
 
+/* r8 = target PC: the jump table, as jump_table() of emit_ctl.c has it inline; then the block cache. */
+static void make_jump_table(void)
+{
+    struct opnd r8 = opnd_reg(R8), r9 = opnd_reg(R9), r10 = opnd_reg(R10), m;
+    int32_t table = VCPU_OFF(jmp);
+    uint32_t other_pc, other_ctx;
+
+    mov_rr(R9, R8);
+    asm_shift_i(&a, SH_SHR, S64, &r9, VCPU_JMP_BITS);
+    asm_alu(&a, ALU_XOR, S32, &r9, &r8, false);
+    asm_alu_ri(&a, ALU_AND, S32, R9, (1 << VCPU_JMP_BITS) - 1);
+    _Static_assert(sizeof(struct jmp_entry) == 32, "shift");
+    asm_shift_i(&a, SH_SHL, S32, &r9, 5);
+    m = opnd_memx(RSP, R9, 0, table + (int32_t)offsetof(struct jmp_entry, pc));
+    asm_alu(&a, ALU_CMP, S64, &r8, &m, false);
+    other_pc = asm_jcc_fwd(&a, IR_NE);
+    load(R10, RSP, VCPU_OFF(live_ctx));
+    m = opnd_memx(RSP, R9, 0, table + (int32_t)offsetof(struct jmp_entry, ctx));
+    asm_alu(&a, ALU_CMP, S64, &r10, &m, false);
+    other_ctx = asm_jcc_fwd(&a, IR_NE);
+    asm_alu_ri(&a, ALU_AND, S64, R8, -(int32_t)SOFTTLB_PAGE);
+    store(RSP, VCPU_OFF(pc_page), R8);
+    m = opnd_memx(RSP, R9, 0, table + (int32_t)offsetof(struct jmp_entry, code));
+    asm_ext(&a, 0xff | DEF64, S64, 4, &m);
+    asm_bind32(&a, other_pc);
+    asm_bind32(&a, other_ctx);
+    asm_branch_to(&a, ASM_JMP, rx, stubs.lookup);
+}
+
+/* The mode may be another one by now: it is in the context id. */
+static void make_lookup_key(void)
+{
+    stubs.lookup_key = here();
+    load(R8, RSP, VCPU_OFF(pc));
+    make_jump_table();
+}
+
+/* An in-page edge that is never linked. Behind the call: offset from pc_page (4 bytes), then 1 if PCs
+ * have 32 bits. */
+static void make_edge_table(void)
+{
+    struct opnd off = opnd_mem(R10, 0), wide = opnd_mem(R10, 4), page = opnd_mem(RSP, VCPU_OFF(pc_page));
+    struct opnd r8 = opnd_reg(R8), zero = opnd_imm(0);
+    uint32_t all;
+
+    stubs.edge_table = here();
+    pop(R10);
+    asm_extend(&a, true, S64, R8, S32, &off);
+    asm_alu(&a, ALU_ADD, S64, &r8, &page, false);
+    asm_alu(&a, ALU_CMP, S8, &wide, &zero, false);
+    all = asm_jcc_fwd(&a, IR_E);
+    asm_mov_rr(&a, S32, R8, R8);
+    asm_bind32(&a, all);
+    make_jump_table();
+}
+
 /* An edge to another page whose slot (r9) does not fit: r8 = target. The block cache, unless the
  * edge was never linked. */
 static void make_edge_miss(const uint8_t *common)
@@ -528,12 +584,12 @@ int stubs_init(const struct code_span *span, struct error **err)
     make_enter();
     common = make_leave_common();
     stubs.edge = make_leave_from(JIT_EDGE, common);
-    stubs.edge_table = make_leave_from(JIT_EDGE_TABLE, common);
     stubs.stale = make_leave_from(JIT_STALE, common);
     stubs.leave = make_leave(JIT_LOOP, common);
-    stubs.lookup_key = make_leave(JIT_KEY, common);
     stubs.fault = make_leave(JIT_FAULT, common);
     make_lookup(common);
+    make_lookup_key();
+    make_edge_table();
     make_edge_miss(common);
     make_common_full();
     make_common_leaf();

@@ -10,6 +10,7 @@
  */
 #include "hw/intc/ioapic.h"
 
+#include "hw/core/clock.h"
 #include "hw/core/device.h"
 #include "hw/core/irq.h"
 #include "hw/core/memory.h"
@@ -44,6 +45,14 @@
 #define RTE_DEST_SHIFT     56
 #define RTE_WMASK          0xff0000000001afffULL
 
+/*
+ * A pin that is still asserted at so many EOIs in a row is held back for a while: on
+ * hardware messages take time, so that code outside the handler gets on, which may
+ * be what ends the storm.
+ */
+#define STORM_COUNT    10000
+#define STORM_PAUSE_NS (10 * NS_PER_MS)
+
 struct ioapic {
     struct device dev;
     uint64_t addr; /* property */
@@ -51,6 +60,8 @@ struct ioapic {
     uint8_t id;
     uint32_t lines; /* pins as they are */
     uint64_t redirection[IOAPIC_PINS];
+    uint32_t repeats[IOAPIC_PINS]; /* EOIs in a row that found the pin asserted */
+    struct timer retry;            /* of pins held back */
 
     struct irq inputs[IOAPIC_PINS]; /* wiring */
     struct mem_region mmio;
@@ -116,6 +127,17 @@ static void input_changed(void *opaque, int n, int level)
         send(s, (unsigned)n);
 }
 
+static void repeat(struct ioapic *s, unsigned pin)
+{
+    s->repeats[pin] = s->lines & 1u << pin ? s->repeats[pin] + 1 : 0;
+    if (s->repeats[pin] < STORM_COUNT) {
+        service_level(s, pin);
+        return;
+    }
+    s->repeats[pin] = 0;
+    timer_arm(&s->retry, clock_now(CLK_VIRTUAL) + STORM_PAUSE_NS);
+}
+
 static void end_of_interrupt(void *opaque, uint8_t vector)
 {
     struct ioapic *s = opaque;
@@ -126,8 +148,16 @@ static void end_of_interrupt(void *opaque, uint8_t vector)
         if ((rte & RTE_VECTOR) != vector || !(rte & RTE_REMOTE_IRR))
             continue;
         s->redirection[pin] &= ~RTE_REMOTE_IRR;
-        service_level(s, pin);
+        repeat(s, pin);
     }
+}
+
+static void retry_due(void *opaque)
+{
+    struct ioapic *s = opaque;
+
+    for (unsigned pin = 0; pin < IOAPIC_PINS; pin++)
+        service_level(s, pin);
 }
 
 /* --- registers ------------------------------------------------------------ */
@@ -242,8 +272,11 @@ static void ioapic_reset(struct device *dev, enum reset_kind kind)
     struct ioapic *s = to_ioapic(dev);
 
     s->select = s->id = 0;
-    for (unsigned i = 0; i < IOAPIC_PINS; i++)
+    for (unsigned i = 0; i < IOAPIC_PINS; i++) {
         s->redirection[i] = RTE_MASKED;
+        s->repeats[i] = 0;
+    }
+    timer_cancel(&s->retry);
 }
 
 static int ioapic_realize(struct device *dev, struct error **err)
@@ -251,6 +284,7 @@ static int ioapic_realize(struct device *dev, struct error **err)
     struct ioapic *s = to_ioapic(dev);
 
     irq_init_array(s->inputs, IOAPIC_PINS, input_changed, s);
+    timer_init(&s->retry, CLK_VIRTUAL, retry_due, s);
     mem_region_init_io(&s->mmio, "ioapic", IOAPIC_SIZE, &ioapic_ops, s);
     mem_region_add_overlap(as_memory.root, s->addr, &s->mmio, 1);
     apic_bus_set_eoi_handler(end_of_interrupt, s);
@@ -262,6 +296,7 @@ static void ioapic_unrealize(struct device *dev)
     struct ioapic *s = to_ioapic(dev);
 
     apic_bus_set_eoi_handler(NULL, NULL);
+    timer_fini(&s->retry);
     mem_region_del(as_memory.root, &s->mmio);
     mem_region_fini(&s->mmio);
 }
@@ -282,6 +317,8 @@ static const struct vm_field ioapic_fields[] = {
     VM_U8(struct ioapic, id),
     VM_U32(struct ioapic, lines),
     VM_U64_ARRAY(struct ioapic, redirection),
+    VM_U32_ARRAY(struct ioapic, repeats),
+    VM_TIMER(struct ioapic, retry),
     VM_END,
 };
 static const struct vmstate ioapic_vmstate = {

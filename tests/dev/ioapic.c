@@ -158,6 +158,25 @@ START_TEST(test_level)
 }
 END_TEST
 
+/* A pin nobody calms down does not keep the CPU from everything else. */
+START_TEST(test_storm)
+{
+    unsigned n = 0;
+
+    setup();
+    route(18, 0x51 | LEVEL, 0);
+    irq_raise(line[18]);
+    for (; fake_ack(0) == 0x51; n++)
+        eoi(0);
+    ck_assert_uint_eq(n, 10000);
+    clock_step(10 * NS_PER_MS);
+    ck_assert_int_eq(fake_ack(0), 0x51);
+    irq_lower(line[18]);
+    eoi(0);
+    ck_assert_int_eq(fake_ack(0), -1);
+}
+END_TEST
+
 START_TEST(test_destinations)
 {
     static const struct {
@@ -251,4 +270,5 @@ START_TEST(test_fuzz)
 }
 END_TEST
 
-TEST_MAIN("ioapic", test_registers, test_edge, test_level, test_destinations, test_gsi, test_fuzz)
+TEST_MAIN("ioapic", test_registers, test_edge, test_level, test_storm, test_destinations, test_gsi,
+          test_fuzz)

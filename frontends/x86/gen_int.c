@@ -635,12 +635,10 @@ void gen_pushf(struct gen *g)
 void gen_bound(struct gen *g)
 {
     unsigned size = g->in->osize;
-    ir_ref low = gen_ld(g, g->type, gen_mem(g, 0, size, GEN_READ));
-    ir_ref high = gen_ld(g, g->type, gen_mem(g, (int)size, size, GEN_READ));
     ir_ref index = gen_reg_operand(g, 0);
 
-    gen_guard(g, IR_L, g->type, index, low, X86_BR);
-    gen_guard(g, IR_G, g->type, index, high, X86_BR);
+    gen_guard(g, IR_L, g->type, index, gen_ld(g, g->type, gen_mem(g, 0, size, GEN_READ)), X86_BR);
+    gen_guard(g, IR_G, g->type, index, gen_ld(g, g->type, gen_mem(g, (int)size, size, GEN_READ)), X86_BR);
 }
 
 void gen_rdrand(struct gen *g)

@@ -137,18 +137,21 @@ uint64_t helper_pusha(struct vcpu *v, uint64_t a, uint64_t unused1, uint64_t unu
     return 0;
 }
 
-/* a = operand size; the image of rSP is skipped */
+/*
+ * a = operand size; the image of rSP is skipped. As on hardware a fault on the way leaves the
+ * registers that have been loaded.
+ */
 uint64_t helper_popa(struct vcpu *v, uint64_t a, uint64_t unused1, uint64_t unused2)
 {
     struct x86_cpu *c = X86_CPU(v);
-    uint64_t sp = v->greg[X86_RSP], value[8];
+    uint64_t sp = v->greg[X86_RSP];
     unsigned size = (unsigned)a;
 
-    for (unsigned i = 0; i < 8; i++)
-        value[i] = stack_load(c, sp + i * size, size);
     for (unsigned i = 0; i < 8; i++) {
+        uint64_t value = stack_load(c, sp + i * size, size);
+
         if (7 - i != X86_RSP)
-            set_general(c, 7 - i, size, value[i]);
+            set_general(c, 7 - i, size, value);
     }
     set_stack_register(c, X86_RSP, sp + 8 * size);
     return 0;

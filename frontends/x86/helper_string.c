@@ -52,6 +52,17 @@ static void set_register(struct string *st, unsigned reg, uint64_t value)
     *r = st->s.asize == 2 ? deposit64(*r, 0, 16, value) : value & st->mask;
 }
 
+/* REP MOVS and STOS with 32-bit addresses clear the upper halves before anything else. */
+static void cut_registers(struct string *st, bool source)
+{
+    if (st->s.asize != 4)
+        return;
+    set_register(st, X86_RCX, st->c->v.greg[X86_RCX]);
+    set_register(st, X86_RDI, st->c->v.greg[X86_RDI]);
+    if (source)
+        set_register(st, X86_RSI, st->c->v.greg[X86_RSI]);
+}
+
 /* A count of 0: nothing happens but that (E)CX is written. */
 static uint64_t no_elements(struct string *st)
 {
@@ -239,6 +250,7 @@ uint64_t helper_rep_movs(struct vcpu *v, uint64_t a, uint64_t unused1, uint64_t 
 
     string_init(&st, v, a);
     src.seg = st.s.seg;
+    cut_registers(&st, true);
     if (!st.left)
         return no_elements(&st);
     do {
@@ -272,6 +284,7 @@ uint64_t helper_rep_stos(struct vcpu *v, uint64_t a, uint64_t unused1, uint64_t 
     struct operand dst = {.reg = X86_RDI, .seg = X86_ES, .write = true};
 
     string_init(&st, v, a);
+    cut_registers(&st, false);
     if (!st.left)
         return no_elements(&st);
     do {

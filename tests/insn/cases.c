@@ -464,6 +464,14 @@ static void place(struct native_case *c, unsigned len)
     c->in.rip = NATIVE_CODE + c->code_at;
 }
 
+/* A branch to itself; a locked access whose alignment the 16-bit address leaves to chance. */
+static bool endless(const struct x86_insn *in)
+{
+    if (in->op[0].kind == X86_OP_REL)
+        return in->imm == -(int64_t)in->len;
+    return in->asize == 2 && in->is_mem && (in->prefix & X86_P_LOCK || !strcmp(in->row->gen_name, "xchg"));
+}
+
 bool case_build(struct native_case *c, const struct x86_row *row, unsigned bits, struct x86_insn *in)
 {
     uint8_t bytes[64];
@@ -490,7 +498,7 @@ bool case_build(struct native_case *c, const struct x86_row *row, unsigned bits,
         return false;
     if (!(row->flags & X86F_REP) && in->is_mem && !in->has_modrm) /* moffs */
         memcpy(c->code + in->len - in->asize, &(uint64_t){target}, in->asize);
-    return x86_decode(in, c->code, 15, mode_of(bits), UINT64_MAX) == X86_DECODE_OK;
+    return x86_decode(in, c->code, 15, mode_of(bits), UINT64_MAX) == X86_DECODE_OK && !endless(in);
 }
 
 /* Shifts and rotates: what is defined depends on the count. */

@@ -106,15 +106,24 @@ static void compare_memory(struct report *r, const struct native_case *in, const
 }
 
 /* Long operands: in which order their pieces are touched is the processor's own affair. */
-static bool cr2_equal(const struct native_case *native, const struct native_case *ours, const struct x86_insn *insn)
+static bool in_pieces(const struct x86_insn *insn)
 {
-    static const char *const long_ops[] = {"fxsave", "fxrstor", "enter", "pusha", "popa", "maskmov", "bound"};
-    bool pieces = (insn->row->flags & X86F_REP && insn->prefix & (X86_P_F2 | X86_P_F3)) ||
-                  (insn->row->flags & X86F_X87 && insn->op[0].kind == X86_OP_MEM && !insn->op[0].size);
+    static const char *const long_ops[] = {"fxsave", "fxrstor", "enter", "pusha", "popa", "maskmov"};
 
-    for (unsigned i = 0; i < ARRAY_SIZE(long_ops); i++)
-        pieces |= !strcmp(insn->row->gen_name, long_ops[i]);
-    return !((native->cr2 ^ ours->cr2) & ~(uint64_t)(pieces ? NATIVE_PAGE - 1 : 0));
+    for (unsigned i = 0; i < ARRAY_SIZE(long_ops); i++) {
+        if (!strcmp(insn->row->gen_name, long_ops[i]))
+            return true;
+    }
+    return insn->row->flags & X86F_X87 && insn->op[0].kind == X86_OP_MEM && !insn->op[0].size;
+}
+
+static bool page_fault_equal(const struct native_case *native, const struct native_case *ours, const struct x86_insn *insn)
+{
+    bool repeated = insn->row->flags & X86F_REP && insn->prefix & (X86_P_F2 | X86_P_F3);
+
+    if (in_pieces(insn) && !((native->error ^ ours->error) & 0x10))
+        return true;
+    return native->error == ours->error && !((native->cr2 ^ ours->cr2) & ~(uint64_t)(repeated ? NATIVE_PAGE - 1 : 0));
 }
 
 static void compare_exception(struct report *r, const struct native_case *native, const struct native_case *ours, const struct x86_insn *insn)
@@ -122,7 +131,7 @@ static void compare_exception(struct report *r, const struct native_case *native
     bool same = native->vector == ours->vector;
 
     if (same && native->vector == 14)
-        same = native->error == ours->error && cr2_equal(native, ours, insn);
+        same = page_fault_equal(native, ours, insn);
     if (same && native->vector == 13)
         same = native->error == ours->error;
     if (!same)

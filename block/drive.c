@@ -75,6 +75,10 @@ static int place(struct drive_options *o, struct error **err)
         error_set(err, "a drive takes either index or bus and unit");
         return -EINVAL;
     }
+    if (units && o->unit >= units) {
+        error_set(err, "if=%s has units 0 to %d on a bus", name, units - 1);
+        return -EINVAL;
+    }
     if (o->bus >= 0 || o->unit >= 0) {
         o->index = MAX(o->bus, 0) * (units ? units : 1) + MAX(o->unit, 0);
     } else if (o->index < 0) {

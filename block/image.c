@@ -41,7 +41,7 @@ static const struct block_format *format_probe(const char *file, struct error **
     uint8_t head[PROBE_BYTES];
     int best_score = 0;
 
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     ssize_t len = fd < 0 ? -1 : pread(fd, head, sizeof(head), 0);
     if (len < 0) {
         error_set_errno(err, errno, "cannot open image '%s'", file);

@@ -76,7 +76,7 @@ static int raw_open(struct block_image *img, const char *file, const struct driv
     img->readonly = ro;
     r->no_flush = opts->no_flush;
     r->write_through = opts->write_through;
-    r->fd = open(file, (ro ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+    r->fd = open(file, (ro ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
     if (r->fd < 0) {
         return error_set_errno(err, errno, "cannot open image '%s'", file);
     }

@@ -11,9 +11,7 @@
 #include "util/log.h"
 #include "util/trace.h"
 
-#define CD_SECTOR  2048u
-#define RAW_SECTOR 2352u
-#define CD_MAX     (80u * 60 * 75) /* sectors; more is a DVD */
+#define CD_MAX (80u * 60 * 75) /* sectors; more is a DVD */
 
 /* nsector of a packet command: the interrupt reason. */
 enum { REASON_COMMAND = 1, REASON_TO_HOST = 2 };
@@ -113,7 +111,11 @@ void ide_atapi_dma_start(struct ide_drive *d)
     }
     ch->dma->unmap(ch->dma_opaque, &sg, d->filled - left);
     ch->dma->finished(ch->dma_opaque, !ok);
-    packet_done(d);
+    if (left) {
+        illegal_field(d); /* the guest's table is bad or too short */
+    } else {
+        packet_done(d);
+    }
 }
 
 static void wait_for_dma(struct ide_drive *d)
@@ -150,8 +152,6 @@ void ide_atapi_block_done(struct ide_drive *d)
         d->phase = IDE_BUSY;
         d->status = IDE_STS_BSY;
         ide_atapi_command(d, 0);
-    } else if (d->phase == IDE_PIO_OUT) {
-        packet_done(d); /* parameter lists are read and have no effect */
     } else if (d->pos < d->filled) {
         offer_block(d, d->pos);
     } else if (d->left) {
@@ -180,7 +180,7 @@ static uint8_t bcd(uint8_t v)
 static void expand_raw(struct ide_drive *d, uint32_t count, uint32_t lba)
 {
     for (uint32_t i = count; i-- > 0;) {
-        uint8_t *raw = d->buf + i * RAW_SECTOR;
+        uint8_t *raw = d->buf + i * CD_RAW_SECTOR;
         memmove(raw + 16, d->buf + i * CD_SECTOR, CD_SECTOR);
         memset(raw, 0xff, 12);
         raw[0] = raw[11] = 0;
@@ -189,7 +189,7 @@ static void expand_raw(struct ide_drive *d, uint32_t count, uint32_t lba)
             raw[j] = bcd(raw[j]);
         }
         raw[15] = 1;
-        memset(raw + 16 + CD_SECTOR, 0, RAW_SECTOR - 16 - CD_SECTOR);
+        memset(raw + 16 + CD_SECTOR, 0, CD_RAW_SECTOR - 16 - CD_SECTOR);
     }
 }
 
@@ -202,9 +202,9 @@ static void chunk_read(struct ide_drive *d, int ret)
                       ret == -ENOMEDIUM ? ASC_NO_MEDIUM : ASC_READ_ERROR, 0);
         return;
     }
-    if (d->sector_size == RAW_SECTOR) {
+    if (d->sector_size == CD_RAW_SECTOR) {
         expand_raw(d, count, (uint32_t)d->lba);
-        d->filled = count * RAW_SECTOR;
+        d->filled = count * CD_RAW_SECTOR;
     }
     d->lba += count;
     d->left -= count;
@@ -217,7 +217,7 @@ static void dma_read(struct ide_drive *d, int ret)
     struct ide_channel *ch = d->channel;
     bool all = ret == 0 && d->sg.len == (uint64_t)d->left * CD_SECTOR;
 
-    ch->dma->unmap(ch->dma_opaque, &d->sg, ret < 0 ? 0 : d->sg.len);
+    ch->dma->unmap(ch->dma_opaque, &d->sg, d->sg.len);
     ch->dma->finished(ch->dma_opaque, false);
     d->left = 0;
     if (all) {
@@ -294,7 +294,7 @@ static void cmd_read_cd(struct ide_drive *d)
         begin_read(d, ld_be32(d->packet + 2), count, CD_SECTOR);
         break;
     case 0xf8:
-        begin_read(d, ld_be32(d->packet + 2), count, RAW_SECTOR);
+        begin_read(d, ld_be32(d->packet + 2), count, CD_RAW_SECTOR);
         break;
     default:
         illegal_field(d);
@@ -319,6 +319,10 @@ static void cmd_test_unit_ready(struct ide_drive *d)
 
 static void cmd_request_sense(struct ide_drive *d)
 {
+    if (!d->sense_key && d->unit_attention) {
+        set_sense(d, SENSE_UNIT_ATTENTION, d->media_changed ? ASC_MEDIUM_CHANGED : ASC_RESET, 0);
+    }
+    d->unit_attention &= d->sense_key != SENSE_UNIT_ATTENTION; /* told now */
     memset(d->buf, 0, 18);
     d->buf[0] = 0x70;
     d->buf[2] = d->sense_key;
@@ -483,7 +487,11 @@ static void cmd_mode_sense10(struct ide_drive *d)
     d->buf[2] = ready(d) ? 0x01 : 0x70;
     for (unsigned i = 0; i < ARRAY_SIZE(pages); i++) {
         if (page == 0x3f || page == pages[i]) {
-            len += put_mode_page(d, pages[i], d->buf + len);
+            uint32_t n = put_mode_page(d, pages[i], d->buf + len);
+            if (control == 1) {
+                memset(d->buf + len + 2, 0, n - 2); /* nothing can be changed */
+            }
+            len += n;
         }
     }
     if (len == 8) {
@@ -553,6 +561,11 @@ static void cmd_start_stop(struct ide_drive *d)
     packet_done(d);
 }
 
+static void cmd_set_speed(struct ide_drive *d)
+{
+    packet_done(d); /* as fast as the host is */
+}
+
 static void medium_changed(void *opaque)
 {
     struct ide_drive *d = opaque;
@@ -596,6 +609,7 @@ static const struct packet_command {
     {0x5a, 0, cmd_mode_sense10},
     {0xa8, NEEDS_MEDIUM, cmd_read12},
     {0xad, NEEDS_MEDIUM, cmd_read_dvd_structure},
+    {0xbb, 0, cmd_set_speed},
     {0xbd, 0, cmd_mechanism_status},
     {0xbe, NEEDS_MEDIUM, cmd_read_cd},
 };
@@ -648,7 +662,7 @@ static void cmd_identify_packet(struct ide_drive *d)
     uint16_t w[256];
 
     ide_identify(d, w);
-    w[0] = 0x8580; /* ATAPI CD-ROM, removable, 12-byte packets, DRQ within 50 us */
+    w[0] = 0x85c0; /* ATAPI CD-ROM, removable, 12-byte packets, DRQ within 50 us */
     w[82] = 1 << 14 | 1 << 9 | 1 << 4; /* NOP, DEVICE RESET, PACKET */
     w[85] = w[82];
     for (unsigned i = 0; i < 256; i++) {

@@ -36,21 +36,18 @@ static struct ide_drive *selected(struct ide_channel *ch)
 
 static void update_irq(struct ide_channel *ch)
 {
-    irq_set(ch->irq, ch->irq_pending && !(ch->control & IDE_CTL_NIEN));
+    irq_set(ch->irq, selected(ch)->irq_pending && !(ch->control & IDE_CTL_NIEN));
+}
+
+static void set_irq(struct ide_drive *d, bool pending)
+{
+    d->irq_pending = pending;
+    update_irq(d->channel);
 }
 
 void ide_raise_irq(struct ide_drive *d)
 {
-    if (d == selected(d->channel)) {
-        d->channel->irq_pending = true;
-        update_irq(d->channel);
-    }
-}
-
-static void lower_irq(struct ide_channel *ch)
-{
-    ch->irq_pending = false;
-    update_irq(ch);
+    set_irq(d, true);
 }
 
 void ide_done(struct ide_drive *d)
@@ -138,7 +135,7 @@ static void request_done(struct block_request *req, int ret)
     d->in_flight = false;
     if (d->restart) {
         if (d->sg.iov && d->channel->dma) {
-            d->channel->dma->unmap(d->channel->dma_opaque, &d->sg, 0);
+            d->channel->dma->unmap(d->channel->dma_opaque, &d->sg, d->sg.len);
         }
         reset_drive(d);
         return;
@@ -223,15 +220,21 @@ static void write_data(struct ide_drive *d, uint64_t val, unsigned size)
 
 static void reset_drive(struct ide_drive *d)
 {
+    d->phase = IDE_IDLE;
+    d->irq_pending = false;
     if (d->in_flight) {
         d->restart = true; /* the request's end goes on here */
         d->status = IDE_STS_BSY;
         return;
     }
     d->restart = false;
-    d->phase = IDE_IDLE;
-    d->pos = d->end = d->filled = d->left = d->reply_left = 0;
+    d->pos = d->end = d->filled = d->left = 0;
+    d->lba = 0;
+    d->sector_size = CD_SECTOR;
     d->status = !d->blk ? 0 : d->cdrom ? 0 : IDE_STS_DRDY | IDE_STS_DSC;
+    if (d->blk && (d->channel->control & IDE_CTL_SRST)) {
+        d->status = IDE_STS_BSY; /* until the host lets go */
+    }
     d->error = 1; /* diagnostics: no error */
     d->sleeping = d->locked = d->packet_dma = false;
     d->multiple = d->cdrom ? 0 : IDE_MULTIPLE_MAX;
@@ -247,7 +250,7 @@ static void software_reset(struct ide_channel *ch)
         reset_drive(&ch->drives[i]);
     }
     ch->selected = 0;
-    lower_irq(ch);
+    update_irq(ch);
 }
 
 static void run_command(struct ide_channel *ch, uint8_t cmd)
@@ -257,7 +260,9 @@ static void run_command(struct ide_channel *ch, uint8_t cmd)
     TRACE(ide_command, "unit %u command %#x", d->unit, cmd);
     if (cmd == CMD_DIAGNOSTIC) {
         software_reset(ch);
-        ide_raise_irq(d);
+        if (ch->drives[0].blk) {
+            ide_raise_irq(&ch->drives[0]);
+        }
         return;
     }
     if (!d->blk) {
@@ -268,7 +273,7 @@ static void run_command(struct ide_channel *ch, uint8_t cmd)
         guest_error("ide: command %#x while %#x runs", cmd, d->command);
         return;
     }
-    lower_irq(ch);
+    set_irq(d, false);
     if (device_reset) {
         uint8_t device = d->device;
         reset_drive(d);
@@ -328,7 +333,7 @@ static uint64_t cmd_read(void *opaque, uint64_t off, unsigned size)
     case REG_DEVICE:
         return d->device | IDE_DEV_ONES | ch->selected << 4;
     case REG_STATUS_COMMAND:
-        lower_irq(ch);
+        set_irq(d, false);
         return read_status(ch);
     }
     return d->blk || ch->drives[0].blk
@@ -369,6 +374,7 @@ static void cmd_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
     case REG_DEVICE:
         write_task(ch, REG_DEVICE, (uint8_t)val);
         ch->selected = !!(val & IDE_DEV_UNIT);
+        update_irq(ch);
         break;
     default:
         write_task(ch, (unsigned)off, (uint8_t)val);
@@ -384,14 +390,12 @@ static void ctl_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 {
     struct ide_channel *ch = opaque;
 
-    if ((ch->control & IDE_CTL_SRST) && !(val & IDE_CTL_SRST)) {
-        software_reset(ch);
-    } else if (val & IDE_CTL_SRST) {
-        for (unsigned i = 0; i < 2; i++) {
-            ch->drives[i].status = ch->drives[i].blk ? IDE_STS_BSY : 0;
-        }
-    }
+    bool was_in_reset = ch->control & IDE_CTL_SRST;
+
     ch->control = (uint8_t)val;
+    if (was_in_reset || (val & IDE_CTL_SRST)) {
+        software_reset(ch);
+    }
     update_irq(ch);
 }
 
@@ -489,7 +493,8 @@ static int drive_post_load(void *state, unsigned version, struct error **err)
     struct ide_drive *d = state;
 
     if (d->end > IDE_BUFFER || d->pos > d->end || d->filled > IDE_BUFFER || !d->cur_heads ||
-        !d->cur_sectors || d->block == 0 || d->block > IDE_BUFFER) {
+        !d->cur_sectors || d->block == 0 || d->block > IDE_BUFFER || d->phase > IDE_BUSY ||
+        (d->sector_size != CD_SECTOR && d->sector_size != CD_RAW_SECTOR)) {
         error_set(err, "ide: transfer state is out of range");
         return -1;
     }
@@ -511,6 +516,7 @@ static const struct vmstate drive_vmstate = {
             VM_U8(struct ide_drive, device),
             VM_U8(struct ide_drive, error),
             VM_U8(struct ide_drive, status),
+            VM_BOOL(struct ide_drive, irq_pending),
             VM_U8(struct ide_drive, phase),
             VM_U8(struct ide_drive, command),
             VM_U8(struct ide_drive, multiple),
@@ -538,7 +544,6 @@ static const struct vmstate drive_vmstate = {
             VM_BOOL(struct ide_drive, unit_attention),
             VM_U16(struct ide_drive, byte_limit),
             VM_BOOL(struct ide_drive, packet_dma),
-            VM_U32(struct ide_drive, reply_left),
             VM_U32(struct ide_drive, sector_size),
             VM_END,
         },
@@ -550,8 +555,10 @@ static int channel_post_load(void *state, unsigned version, struct error **err)
 
     if (ch->selected > 1) {
         error_set(err, "ide: drive %u is selected", ch->selected);
+        ch->selected = 0;
         return -1;
     }
+    update_irq(ch);
     return 0;
 }
 
@@ -563,7 +570,6 @@ const struct vmstate ide_channel_vmstate = {
         (const struct vm_field[]){
             VM_ENUM(struct ide_channel, selected),
             VM_U8(struct ide_channel, control),
-            VM_BOOL(struct ide_channel, irq_pending),
             VM_STRUCT_ARRAY(struct ide_channel, drives, &drive_vmstate),
             VM_END,
         },

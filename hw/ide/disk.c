@@ -241,7 +241,7 @@ static void dma_done(struct ide_drive *d, int ret)
     struct ide_channel *ch = d->channel;
     uint64_t moved = d->sg.len;
 
-    ch->dma->unmap(ch->dma_opaque, &d->sg, ret < 0 ? 0 : moved);
+    ch->dma->unmap(ch->dma_opaque, &d->sg, moved); /* some of it, should it have failed */
     ch->dma->finished(ch->dma_opaque, false);
     if (ret < 0) {
         transfer_failed(d, ret);

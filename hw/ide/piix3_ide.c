@@ -31,6 +31,7 @@ struct bus_master {
     struct irq *irq;   /* ISA interrupt 14 or 15 */
     uint8_t cmd, status;
     uint32_t table;
+    bool table_used_up; /* by the transfer under way: the engine stops by itself */
 };
 
 struct piix3_ide {
@@ -50,13 +51,14 @@ static void sg_add(struct ide_sg *sg, const struct mem_mapping *m)
     sg->len += m->len;
 }
 
-/* One physical region, in as many pieces as the memory map has. */
+/* One physical region, in as many pieces as the memory map has; addresses are of 32 bits. */
 static bool map_region(struct pci_device *pci, struct ide_sg *sg, uint32_t addr, uint64_t len,
                        bool to_memory)
 {
     while (len) {
         struct mem_mapping m;
-        if (pci_dma_map(pci, addr, len, to_memory, &m) < 0) {
+        uint64_t n = MIN(len, GIB(4) - addr);
+        if (pci_dma_map(pci, addr, n, to_memory, &m) < 0) {
             return false;
         }
         sg_add(sg, &m);
@@ -74,6 +76,7 @@ static bool dma_map(void *opaque, uint64_t len, bool to_memory, struct ide_sg *s
     sg->iov = g_array_new(FALSE, FALSE, sizeof(struct iovec));
     sg->maps = g_array_new(FALSE, FALSE, sizeof(struct mem_mapping));
     sg->len = 0;
+    bm->table_used_up = false;
     if (to_memory != !!(bm->cmd & BM_CMD_TO_MEMORY)) {
         guest_error("ide: DMA in the wrong direction");
         return false;
@@ -85,10 +88,12 @@ static bool dma_map(void *opaque, uint64_t len, bool to_memory, struct ide_sg *s
         }
         uint32_t addr = ld_le32(prd) & ~1u, flags = ld_le32(prd + 4);
         uint64_t bytes = flags & 0xfffe ? flags & 0xfffe : 65536;
-        if (!map_region(&bm->ide->pci, sg, addr, MIN(bytes, len - sg->len), to_memory)) {
+        uint64_t used = MIN(bytes, len - sg->len);
+        if (!map_region(&bm->ide->pci, sg, addr, used, to_memory)) {
             return false;
         }
         if (flags & PRD_EOT) {
+            bm->table_used_up = used == bytes;
             break;
         }
     }
@@ -122,7 +127,9 @@ static void dma_finished(void *opaque, bool error)
 {
     struct bus_master *bm = opaque;
 
-    bm->status &= (uint8_t)~BM_STS_ACTIVE;
+    if (error || bm->table_used_up) {
+        bm->status &= (uint8_t)~BM_STS_ACTIVE;
+    }
     bm->status |= error ? BM_STS_ERROR : 0;
 }
 
@@ -151,7 +158,7 @@ static uint64_t bm_read(void *opaque, uint64_t off, unsigned size)
 
     off &= 7;
     if (off >= BM_REG_TABLE) {
-        return bm->table >> (8 * (off - BM_REG_TABLE)) & mask64(8 * size);
+        return bm->table >> (8 * (off - BM_REG_TABLE)) & 0xff;
     }
     return off == BM_REG_CMD ? bm->cmd : off == BM_REG_STATUS ? bm->status : 0;
 }
@@ -190,13 +197,13 @@ static void bm_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
         break;
     case 4 ... 7:
         shift = 8 * (unsigned)(off & 3);
-        bm->table = (uint32_t)((bm->table & ~(mask64(8 * size) << shift)) | val << shift) & ~3u;
+        bm->table = deposit32(bm->table, shift, 8, (uint8_t)val) & ~3u;
         break;
     }
 }
 
 static const struct mem_ops bm_ops = {
-    .read = bm_read, .write = bm_write, .valid = {1, 4, false}, .impl = {1, 4, false}};
+    .read = bm_read, .write = bm_write, .valid = {1, 4, false}, .impl = {1, 1, false}};
 
 /* --- configuration ---------------------------------------------------------------------------- */
 
@@ -230,6 +237,18 @@ static int attach_drives(struct piix3_ide *s, struct error **err)
     return 0;
 }
 
+static void piix3_ide_unrealize(struct device *dev)
+{
+    struct piix3_ide *s = container_of(dev, struct piix3_ide, pci.dev);
+
+    for (unsigned i = 0; i < 2; i++) {
+        mem_region_del(as_io.root, &s->bm[i].channel.cmd_io);
+        mem_region_del(as_io.root, &s->bm[i].channel.ctl_io);
+        ide_channel_fini(&s->bm[i].channel);
+    }
+    mem_region_fini(&s->bm_io);
+}
+
 static int piix3_ide_realize(struct device *dev, struct error **err)
 {
     static const uint16_t ports[2][2] = {{0x1f0, 0x3f6}, {0x170, 0x376}};
@@ -252,7 +271,11 @@ static int piix3_ide_realize(struct device *dev, struct error **err)
     mem_region_init_io(&s->bm_io, "ide-bus-master", 16, &bm_ops, s);
     pci_register_bar(&s->pci, 4, PCI_BAR_IO, &s->bm_io);
     update_decode(s);
-    return attach_drives(s, err);
+    int ret = attach_drives(s, err);
+    if (ret < 0) {
+        piix3_ide_unrealize(dev);
+    }
+    return ret;
 }
 
 static void piix3_ide_reset(struct device *dev, enum reset_kind kind)
@@ -263,6 +286,7 @@ static void piix3_ide_reset(struct device *dev, enum reset_kind kind)
         ide_channel_reset(&s->bm[i].channel);
         s->bm[i].cmd = s->bm[i].status = 0;
         s->bm[i].table = 0;
+        s->bm[i].table_used_up = false;
     }
     update_decode(s);
 }
@@ -287,6 +311,7 @@ static const struct vmstate bus_master_vmstate = {
             VM_U8(struct bus_master, cmd),
             VM_U8(struct bus_master, status),
             VM_U32(struct bus_master, table),
+            VM_BOOL(struct bus_master, table_used_up),
             VM_STRUCT(struct bus_master, channel, &ide_channel_vmstate),
             VM_END,
         },
@@ -321,7 +346,7 @@ static const struct pci_info piix3_ide_pci = {
 DEVICE_DEFINE(piix3_ide, .name = "piix3-ide", .bus = BUS_PCI, .help = "PIIX3 IDE controller",
               .pci = &piix3_ide_pci, .state_size = sizeof(struct piix3_ide),
               .vmstate = &piix3_ide_vmstate, .no_user = true, .realize = piix3_ide_realize,
-              .reset = piix3_ide_reset);
+              .unrealize = piix3_ide_unrealize, .reset = piix3_ide_reset);
 
 struct device *piix3_ide_create(struct pci_bus *pci, struct irq *irq14, struct irq *irq15,
                                 struct error **err)

@@ -221,6 +221,7 @@ static void run_parameter(struct i8042 *s, uint8_t val)
         put_obf(s, val, cmd == KBC_WRITE_AUX_OBF);
         break;
     case KBC_WRITE_AUX:
+        s->ram[0] &= (uint8_t)~KBC_CFG_AUX_OFF; /* as for the keyboard */
         ps2_mouse_write(&s->mouse, val);
         break;
     default:

@@ -233,7 +233,7 @@ static void keyboard_command(struct ps2_keyboard *k, uint8_t byte)
         return;
     }
     if (byte == KBD_DISABLE || byte == KBD_DEFAULTS || byte == KBD_RESET) {
-        keyboard_defaults(k, byte != KBD_DISABLE);
+        keyboard_defaults(k, byte == KBD_RESET || (byte == KBD_DEFAULTS && k->scanning));
     }
     port_put(&k->port, PS2_ACK);
     switch (byte) {
@@ -297,6 +297,8 @@ enum {
     MOUSE_Y_SIGN = 0x20
 };
 
+#define MOUSE_COUNT_MAX 0x10000
+
 static int32_t take_delta(int32_t *total, int32_t min, int32_t max)
 {
     int32_t v = MAX(min, MIN(max, *total));
@@ -338,13 +340,19 @@ void ps2_mouse_drained(struct ps2_mouse *m)
     }
 }
 
+/* Counters stop at a limit. */
+static void add_delta(int32_t *total, int64_t delta)
+{
+    *total = (int32_t)MAX(-MOUSE_COUNT_MAX, MIN(MOUSE_COUNT_MAX, *total + delta));
+}
+
 static void mouse_move(void *opaque, int dx, int dy, int dz)
 {
     struct ps2_mouse *m = opaque;
 
-    m->dx += dx;
-    m->dy -= dy; /* upwards is positive */
-    m->dz += dz;
+    add_delta(&m->dx, dx);
+    add_delta(&m->dy, -(int64_t)dy); /* upwards is positive */
+    add_delta(&m->dz, dz);
     ps2_mouse_drained(m);
 }
 
@@ -384,6 +392,7 @@ static void mouse_defaults(struct ps2_mouse *m)
     m->resolution = 2;
     m->reporting = m->remote = m->wrap = m->scaling2 = false;
     m->dx = m->dy = m->dz = 0;
+    memset(m->knock, 0, sizeof(m->knock));
 }
 
 /* Sample rates 200, 100, 80 and 200, 200, 80 in a row unlock wheel and buttons. */
@@ -466,6 +475,7 @@ static void mouse_command(struct ps2_mouse *m, uint8_t byte)
     case MOUSE_ENABLE:
     case MOUSE_DISABLE:
         m->reporting = byte == MOUSE_ENABLE;
+        m->dx = m->dy = m->dz = 0;
         break;
     case MOUSE_DEFAULTS:
         mouse_defaults(m);
@@ -496,7 +506,6 @@ void ps2_mouse_reset(struct ps2_mouse *m)
     port_clear(&m->port);
     m->port.command = m->port.last = m->id = 0;
     m->buttons = m->sent_buttons = 0;
-    memset(m->knock, 0, sizeof(m->knock));
 }
 
 void ps2_mouse_init(struct ps2_mouse *m, void (*changed)(void *opaque), void *opaque)

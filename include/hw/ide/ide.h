@@ -16,6 +16,8 @@ struct ide_drive;
 struct vmstate;
 
 #define IDE_BUFFER       (128u * 1024) /* one chunk of PIO data, bytes */
+#define CD_SECTOR        2048u
+#define CD_RAW_SECTOR    2352u
 #define IDE_MULTIPLE_MAX 16            /* sectors a block of READ MULTIPLE may have */
 
 /* Guest memory of a transfer, mapped. */
@@ -52,6 +54,7 @@ struct ide_drive {
     uint8_t feature[2], nsector[2], lba_low[2], lba_mid[2], lba_high[2];
     uint8_t device, error, status;
 
+    bool irq_pending; /* INTRQ, before nIEN; only the selected drive's reaches the cable */
     uint8_t phase;    /* enum ide_phase */
     uint8_t command;  /* running or last */
     uint8_t multiple; /* sectors per block of READ/WRITE MULTIPLE; 0: not set */
@@ -74,7 +77,6 @@ struct ide_drive {
     bool locked, tray_open, media_changed, unit_attention;
     uint16_t byte_limit; /* of a DRQ block, set by the host */
     bool packet_dma;
-    uint32_t reply_left;  /* bytes of the reply not yet handed over */
     uint32_t sector_size; /* of the running read: 2048 or 2352 */
 
     struct block_request req;
@@ -88,7 +90,6 @@ struct ide_channel {
     struct ide_drive drives[2];
     unsigned selected;
     uint8_t control;
-    bool irq_pending; /* INTRQ, before nIEN */
     struct irq *irq;
     struct mem_region cmd_io, ctl_io; /* 8 bytes, 1 byte */
     const struct ide_dma_ops *dma;    /* NULL: PIO only */

@@ -192,7 +192,7 @@ static void patchable(struct emit *e, unsigned slot, uint32_t field)
 static void edge_in_page(struct emit *e, unsigned slot, bool poll, int64_t poll_pc)
 {
     if (poll) {
-        struct side_entry s = {asm_off(&e->a), poll_pc, e->host};
+        struct side_entry s = {asm_off(&e->a), poll_pc, 0}; /* all flags are saved */
         side_add(&e->side, &s);
         poll_load(e);
     }

@@ -385,7 +385,7 @@ int x86_wrmsr(struct x86_cpu *c, uint32_t msr, uint64_t v)
         x86_write_efer(c, v);
         return 0;
     case MSR_APIC_BASE:
-        return c->apic ? c->apic->set_base(c->apic_opaque, v) : -1;
+        return c->apic && !(v & ~mask64(x86_phys_bits(c))) ? c->apic->set_base(c->apic_opaque, v) : -1;
     default:
         return write_other(c, msr, v);
     }

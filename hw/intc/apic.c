@@ -573,6 +573,7 @@ static void reset_registers(struct apic *apic)
     APIC_STORE(apic->extint, 0);
     apic->esr = apic->icr_low = apic->icr_high = apic->divide = apic->initial_count = 0;
     apic->timer_start = 0;
+    apic->timer_over = false;
     apic->tsc_deadline = 0;
     timer_cancel(&apic->timer);
     settle(apic);
@@ -787,6 +788,7 @@ static int apic_post_load(void *state, unsigned version, struct error **err)
         apic->lvt[i] &= lvt_wmask[i];
     apic->tpr &= 0xff;
     apic->divide &= 0xb;
+    apic->timer_start = MIN(MAX(apic->timer_start, -((int64_t)1 << 40)), clock_now(CLK_VIRTUAL));
     update_ppr(apic);
     apic_bus_move_window(apic);
     settle(apic);

@@ -79,6 +79,7 @@ struct apic {
     uint32_t esr, icr_low, icr_high;
     uint32_t divide, initial_count;
     int64_t timer_start; /* when the count was initial_count */
+    bool timer_over;     /* it has reached 0 and stays there, whatever mode comes */
     uint64_t tsc_deadline;
     struct timer timer;
 

@@ -28,6 +28,11 @@ static bool is_deadline(const struct apic *apic)
     return apic->lvt[LVT_TIMER] & APIC_LVT_DEADLINE;
 }
 
+static bool is_stopped(const struct apic *apic)
+{
+    return !apic->initial_count || apic->timer_over || is_deadline(apic);
+}
+
 /* log2 of the divisor; bits 3, 1, 0 of the register, 7 meaning 1. */
 static unsigned divide_shift(uint32_t divide)
 {
@@ -43,7 +48,7 @@ uint32_t apic_timer_count(const struct apic *apic)
 {
     uint64_t gone = (uint64_t)(clock_now(CLK_VIRTUAL) - apic->timer_start);
 
-    if (!apic->initial_count || is_deadline(apic))
+    if (is_stopped(apic))
         return 0;
     gone >>= divide_shift(apic->divide);
     if (is_periodic(apic))
@@ -56,7 +61,7 @@ static int64_t next_expiry(const struct apic *apic, int64_t now)
 {
     int64_t period = period_ns(apic), next;
 
-    if (!period)
+    if (is_stopped(apic))
         return TIMER_NEVER;
     next = apic->timer_start + period;
     if (next > now)
@@ -67,29 +72,48 @@ static int64_t next_expiry(const struct apic *apic, int64_t now)
     return MAX(next, now + PERIOD_MIN_NS);
 }
 
-static void timer_update(struct apic *apic)
+static void fire(struct apic *apic)
+{
+    if (is_deadline(apic))
+        apic->tsc_deadline = 0;
+    apic_fire_lvt(apic, LVT_TIMER);
+}
+
+static void arm(struct apic *apic, int64_t when)
+{
+    TRACE(apic_timer, "cpu %u at %" PRId64, apic->cpu_index, when);
+    timer_arm(&apic->timer, when);
+}
+
+/* A deadline that has passed interrupts at once. */
+static void arm_deadline(struct apic *apic)
 {
     int64_t when = TIMER_NEVER;
 
-    if (apic->lvt[LVT_TIMER] & APIC_LVT_MASKED) {
-        /* nothing to wake up for */
-    } else if (is_deadline(apic)) {
-        if (apic->tsc_deadline)
-            when = vcpu_tsc_to_ns(apic->cpu, apic->tsc_deadline);
-    } else {
-        when = next_expiry(apic, clock_now(CLK_VIRTUAL));
+    if (apic->tsc_deadline)
+        when = vcpu_tsc_to_ns(apic->cpu, apic->tsc_deadline);
+    if (when <= clock_now(CLK_VIRTUAL)) {
+        when = TIMER_NEVER;
+        fire(apic);
     }
-    TRACE(apic_timer, "cpu %u at %" PRId64, apic->cpu_index, when);
-    timer_arm(&apic->timer, when);
+    arm(apic, when);
+}
+
+static void timer_update(struct apic *apic)
+{
+    if (apic->lvt[LVT_TIMER] & APIC_LVT_MASKED)
+        arm(apic, TIMER_NEVER); /* nothing to wake up for */
+    else if (is_deadline(apic))
+        arm_deadline(apic);
+    else
+        arm(apic, next_expiry(apic, clock_now(CLK_VIRTUAL)));
 }
 
 static void timer_expired(void *opaque)
 {
     struct apic *apic = opaque;
 
-    if (is_deadline(apic))
-        apic->tsc_deadline = 0;
-    apic_fire_lvt(apic, LVT_TIMER);
+    fire(apic);
     if (is_periodic(apic))
         timer_update(apic);
 }
@@ -104,6 +128,7 @@ void apic_timer_set_count(struct apic *apic, uint32_t count)
     if (is_deadline(apic))
         return;
     apic->initial_count = count;
+    apic->timer_over = false;
     apic->timer_start = clock_now(CLK_VIRTUAL);
     timer_update(apic);
 }
@@ -127,12 +152,29 @@ void apic_timer_set_deadline(struct apic *apic, uint64_t tsc)
     timer_update(apic);
 }
 
+/* The count goes on from where it is: within the period, or at its end. */
+static void change_period(struct apic *apic, bool was_periodic)
+{
+    int64_t period = period_ns(apic), gone = clock_now(CLK_VIRTUAL) - apic->timer_start;
+
+    if (!period || gone < period)
+        return;
+    if (was_periodic)
+        apic->timer_start += gone / period * period;
+    else
+        apic->timer_over = true;
+}
+
 /* Going to or from deadline mode disarms the timer. */
 void apic_timer_lvt_changed(struct apic *apic, uint32_t old)
 {
-    if ((old ^ apic->lvt[LVT_TIMER]) & APIC_LVT_DEADLINE) {
+    uint32_t changed = old ^ apic->lvt[LVT_TIMER];
+
+    if (changed & APIC_LVT_DEADLINE) {
         apic->initial_count = 0;
         apic->tsc_deadline = 0;
+    } else if (changed & APIC_LVT_PERIODIC) {
+        change_period(apic, old & APIC_LVT_PERIODIC);
     }
     timer_update(apic);
 }

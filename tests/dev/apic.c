@@ -416,6 +416,42 @@ START_TEST(test_timer_periodic)
 }
 END_TEST
 
+/* The count survives changes of the mode. */
+START_TEST(test_timer_modes)
+{
+    setup();
+    wr(0, TDCR, 0xb);
+    wr(0, TMICT, 10000);
+    wr(0, LVT_T, 0x20061);
+    ck_assert_uint_eq(rd(0, TMICT), 10000);
+    run_timers(26000);
+    ck_assert_uint_eq(rd(0, TMCCT), 4000);
+    wr(0, LVT_T, 0x61);
+    ck_assert_uint_eq(rd(0, TMCCT), 4000);
+    ck_assert_int_eq(fake_ack(0), 0x61);
+    end_service(0);
+    run_timers(3999);
+    ck_assert_int_eq(fake_ack(0), -1);
+    run_timers(1);
+    ck_assert_int_eq(fake_ack(0), 0x61);
+    end_service(0);
+    ck_assert_uint_eq(rd(0, TMCCT), 0);
+    /* it is over for the periodic mode too, until it is set */
+    wr(0, LVT_T, 0x20061);
+    run_timers(12345);
+    ck_assert_uint_eq(rd(0, TMCCT), 0);
+    ck_assert_int_eq(fake_ack(0), -1);
+    dev_check_vmstate(apics[0]);
+    wr(0, LVT_T, 0x61);
+    wr(0, TMICT, 10000);
+    run_timers(6000);
+    wr(0, LVT_T, 0x20061);
+    ck_assert_uint_eq(rd(0, TMCCT), 4000);
+    run_timers(5000);
+    ck_assert_uint_eq(rd(0, TMCCT), 9000);
+}
+END_TEST
+
 START_TEST(test_timer_deadline)
 {
     uint64_t val;
@@ -439,7 +475,6 @@ START_TEST(test_timer_deadline)
     rdmsr(0, 0x6e0, &val);
     ck_assert_uint_eq(val, 0);
     wrmsr(0, 0x6e0, 1); /* in the past: at once */
-    run_timers(1);
     ck_assert_int_eq(fake_ack(0), 0x62);
     end_service(0);
     wrmsr(0, 0x6e0, 1000000);
@@ -730,5 +765,5 @@ END_TEST
 
 TEST_MAIN("apic", test_reset_values, test_masks, test_priorities, test_ipi, test_events,
           test_cluster, test_lowest_priority, test_errors, test_timer_one_shot, test_timer_periodic,
-          test_timer_deadline, test_lint0, test_lint1, test_messages, test_base, test_x2apic,
-          test_threads, test_fuzz)
+          test_timer_modes, test_timer_deadline, test_lint0, test_lint1, test_messages, test_base,
+          test_x2apic, test_threads, test_fuzz)

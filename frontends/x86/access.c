@@ -37,13 +37,22 @@ static void check(struct x86_cpu *c, unsigned s, uint64_t off, unsigned size, bo
         x86_raise(&c->v, s == X86_SS ? X86_SS_FAULT : X86_GP);
 }
 
-gva_t x86_data_linear(struct x86_cpu *c, unsigned s, uint64_t off, unsigned size, bool write)
+static gva_t linear(struct x86_cpu *c, unsigned s, uint64_t off, unsigned size, bool write)
 {
     if (c->mode & X86_MODE_CS64)
         return s >= X86_FS ? off + x86_seg_base(c, s) : off;
     if (s == X86_CS || x86_mode_seg(c->mode, s) >= X86_SEG_LIMIT)
         check(c, s, off, size, write);
     return (uint32_t)(off + x86_seg_base(c, s));
+}
+
+gva_t x86_data_linear(struct x86_cpu *c, unsigned s, uint64_t off, unsigned size, bool write)
+{
+    gva_t addr = linear(c, s, off, size, write);
+
+    if (unlikely(c->mode & X86_MODE_AC && addr & (x86_alignment(size) - 1)))
+        x86_raise(&c->v, X86_AC);
+    return addr;
 }
 
 uint64_t x86_data_room(struct x86_cpu *c, unsigned s, uint64_t off)

@@ -5,6 +5,7 @@
  * 3.7 (addressing), vol. 3A, chapter 5 (segment checks).
  */
 #include "frontends/x86/gen.h"
+#include "frontends/x86/access.h"
 #include "frontends/x86/mode.h"
 
 const struct ir_global x86_globals[X86_G_COUNT] = {
@@ -209,7 +210,31 @@ static uint16_t code_segment_mem(struct gen *g, struct ir_mem m, unsigned size, 
     return ir_mem_add(g->b, &m);
 }
 
-uint16_t gen_mem_finish(struct gen *g, struct ir_mem m, enum x86_sreg seg, unsigned size, enum gen_access a)
+/* Linear address of a finished mem operand, as an I64 temporary. */
+static ir_ref mem_linear(struct gen *g, uint16_t mem)
+{
+    struct ir_mem m = g->b->mems[mem - 1];
+    ir_ref t = mem_offset(g, m);
+
+    if (!m.seg)
+        return t;
+    t = gen_tmp2(g, IR_add, IR_I64, t, m.seg);
+    return g->code64 ? t : gen_zext(g, IR_I64, t, IR_I32);
+}
+
+/* #AC with alignment checks in effect (CR0.AM, EFLAGS.AC, CPL 3). */
+static void check_alignment(struct gen *g, uint16_t mem, unsigned size)
+{
+    unsigned mask = x86_alignment(size) - 1;
+    ir_ref low;
+
+    if (!mask || g->b->mems[mem - 1].flags & IR_MEM_ALIGN)
+        return;
+    low = gen_tmp2(g, IR_and, IR_I64, mem_linear(g, mem), gen_const(g, mask));
+    gen_guard(g, IR_NE, IR_I64, low, gen_const(g, 0), X86_AC);
+}
+
+static uint16_t segmented_mem(struct gen *g, struct ir_mem m, enum x86_sreg seg, unsigned size, enum gen_access a)
 {
     enum x86_seg_mode how = x86_mode_seg(g->mode, seg);
 
@@ -233,6 +258,15 @@ uint16_t gen_mem_finish(struct gen *g, struct ir_mem m, enum x86_sreg seg, unsig
     return ir_mem_add(g->b, &m);
 }
 
+uint16_t gen_mem_finish(struct gen *g, struct ir_mem m, enum x86_sreg seg, unsigned size, enum gen_access a)
+{
+    uint16_t mem = segmented_mem(g, m, seg, size, a);
+
+    if (unlikely(g->mode & X86_MODE_AC))
+        check_alignment(g, mem, size);
+    return mem;
+}
+
 uint16_t gen_mem(struct gen *g, int disp, unsigned size, enum gen_access a)
 {
     struct ir_mem m = gen_ea(g);
@@ -251,14 +285,7 @@ uint16_t gen_mem_at(struct gen *g, enum x86_sreg seg, ir_ref base, int disp, uns
 
 ir_ref gen_linear(struct gen *g, unsigned size, enum gen_access a)
 {
-    uint16_t mem = gen_mem(g, 0, size, a);
-    struct ir_mem m = g->b->mems[mem - 1];
-    ir_ref t = mem_offset(g, m);
-
-    if (!m.seg)
-        return t;
-    t = gen_tmp2(g, IR_add, IR_I64, t, m.seg);
-    return g->code64 ? t : gen_zext(g, IR_I64, t, IR_I32);
+    return mem_linear(g, gen_mem(g, 0, size, a));
 }
 
 ir_ref gen_ld(struct gen *g, enum ir_type t, uint16_t mem)

@@ -11,6 +11,7 @@
  */
 #include "frontends/x86/fault.h"
 #include "frontends/x86/fpu.h"
+#include "frontends/x86/mode.h"
 #include "frontends/x86/helpers.h"
 #include "frontends/x86/sys.h"
 #include "translator/exec.h"
@@ -410,13 +411,19 @@ static void fx_load_xmm(struct x86_cpu *c, unsigned form, const uint8_t *area)
     memcpy(c->v.fx + FX_XMM, area + FX_XMM, xmm_bytes(form));
 }
 
+/* FXSAVE, XSAVE and their like off their alignment: #AC where that is enabled. */
+static noreturn_fn void raise_misaligned(struct vcpu *v)
+{
+    x86_raise(v, X86_CPU(v)->mode & X86_MODE_AC ? X86_AC : X86_GP);
+}
+
 /* a: linear address, b: enum x86_fxsave_form. */
 uint64_t helper_fxsave(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
 {
     uint8_t area[512];
 
     if (a & 15)
-        x86_raise(v, X86_GP);
+        raise_misaligned(v);
     fx_build(X86_CPU(v), b, area);
     guest_probe_write(v, a, sizeof(area));
     guest_write(v, a, area, FX_XMM + xmm_bytes(b));
@@ -429,7 +436,7 @@ uint64_t helper_fxrstor(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
     uint8_t area[512];
 
     if (a & 15)
-        x86_raise(v, X86_GP);
+        raise_misaligned(v);
     guest_read(v, a, area, sizeof(area));
     if (ld_le32(area + FX_MXCSR) & ~MXCSR_VALID)
         x86_raise(v, X86_GP);
@@ -459,7 +466,7 @@ uint64_t helper_xsave(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
     uint8_t area[512], bv[8];
 
     if (a & 63)
-        x86_raise(v, X86_GP);
+        raise_misaligned(v);
     fx_build(cpu, b, area);
     guest_probe_write(v, a, XSAVE_BYTES);
     guest_read(v, a + XSAVE_HEADER, bv, 8);
@@ -489,7 +496,7 @@ uint64_t helper_xrstor(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
     uint8_t area[XSAVE_BYTES];
 
     if (a & 63)
-        x86_raise(v, X86_GP);
+        raise_misaligned(v);
     guest_read(v, a, area, sizeof(area));
     if (!xsave_header_valid(cpu, area + XSAVE_HEADER) ||
         (components & XCOMP_SSE && ld_le32(area + FX_MXCSR) & ~MXCSR_VALID))

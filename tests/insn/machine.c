@@ -95,7 +95,7 @@ static void start_segments(unsigned bits, const uint16_t sel[6])
 
 static void start_cpu(unsigned bits, const uint16_t sel[6])
 {
-    cpu->cr0 = CR0_PE | CR0_PG | CR0_WP | CR0_NE | CR0_MP | CR0_ET;
+    cpu->cr0 = CR0_PE | CR0_PG | CR0_WP | CR0_NE | CR0_MP | CR0_ET | CR0_AM;
     cpu->cr3 = PML4;
     cpu->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
     cpu->efer = EFER_LME | EFER_LMA | EFER_NXE | EFER_SCE;

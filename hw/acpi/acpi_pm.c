@@ -93,20 +93,28 @@ static void overflow_expired(void *opaque)
 static uint64_t evt_read(void *opaque, uint64_t off, unsigned size)
 {
     struct acpi_pm *pm = opaque;
-    return off ? pm->pm1_en : pm->pm1_sts;
+    return (off < 2 ? pm->pm1_sts : pm->pm1_en) >> 8 * (off & 1) & mask64(8 * size);
 }
 
+static void write_enable(struct acpi_pm *pm, uint16_t val)
+{
+    pm->pm1_en = val & PM1_EN_ALL;
+    arm_overflow(pm);
+    runstate_wakeup_enable(WAKEUP_RTC, pm->pm1_en & PM1_STS_RTC);
+    runstate_wakeup_enable(WAKEUP_PM_TIMER, pm->pm1_en & PM1_STS_TMR);
+}
+
+/* Bytes or words: a byte of the status must not clear bits of the other. */
 static void evt_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 {
     struct acpi_pm *pm = opaque;
 
-    if (off == 0) {
-        pm->pm1_sts &= (uint16_t) ~(val & PM1_STS_ALL);
+    unsigned shift = 8 * (unsigned)(off & 1);
+
+    if (off < 2) {
+        pm->pm1_sts &= (uint16_t) ~(val << shift & PM1_STS_ALL);
     } else {
-        pm->pm1_en = val & PM1_EN_ALL;
-        arm_overflow(pm);
-        runstate_wakeup_enable(WAKEUP_RTC, pm->pm1_en & PM1_STS_RTC);
-        runstate_wakeup_enable(WAKEUP_PM_TIMER, pm->pm1_en & PM1_STS_TMR);
+        write_enable(pm, (uint16_t)deposit32(pm->pm1_en, shift, 8 * size, (uint32_t)val));
     }
     update_sci(pm);
 }
@@ -171,7 +179,7 @@ static void gpe_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 }
 
 static const struct mem_ops evt_ops = {
-    .read = evt_read, .write = evt_write, .valid = {1, 4, false}, .impl = {2, 2, false}};
+    .read = evt_read, .write = evt_write, .valid = {1, 4, false}, .impl = {1, 2, false}};
 static const struct mem_ops cnt_ops = {
     .read = cnt_read, .write = cnt_write, .valid = {1, 4, false}, .impl = {2, 2, false}};
 static const struct mem_ops tmr_ops = {.read = tmr_read,
@@ -202,6 +210,7 @@ static void woken(struct notifier *n, void *data)
     };
 
     pm->pm1_sts |= PM1_STS_WAK | cause[*(enum wakeup_reason *)data];
+    update_sci(pm);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -231,8 +240,11 @@ void acpi_pm_fini(struct acpi_pm *pm)
     mem_region_fini(&pm->gpe_io);
 }
 
-void acpi_pm_reset(struct acpi_pm *pm)
+void acpi_pm_reset(struct acpi_pm *pm, enum reset_kind kind)
 {
+    if (kind == RESET_WAKE) {
+        return; /* on standby power: it says what woke the machine */
+    }
     pm->pm1_sts = pm->pm1_en = pm->pm1_cnt = 0;
     memset(pm->gpe_sts, 0, sizeof(pm->gpe_sts));
     memset(pm->gpe_en, 0, sizeof(pm->gpe_en));

@@ -181,11 +181,25 @@ static int piix4_pm_realize(struct device *dev, struct error **err)
     return 0;
 }
 
+static void piix4_pm_unrealize(struct device *dev)
+{
+    struct piix4_pm *s = pm_of(dev);
+
+    mem_region_del(as_io.root, &s->pm_io);
+    mem_region_del(as_io.root, &s->smb_io);
+    mem_region_del(as_io.root, &s->apm_io);
+    mem_region_del(as_io.root, &s->pm.gpe_io);
+    mem_region_fini(&s->pm_io);
+    mem_region_fini(&s->smb_io);
+    mem_region_fini(&s->apm_io);
+    acpi_pm_fini(&s->pm);
+}
+
 static void piix4_pm_reset(struct device *dev, enum reset_kind kind)
 {
     struct piix4_pm *s = pm_of(dev);
 
-    acpi_pm_reset(&s->pm);
+    acpi_pm_reset(&s->pm, kind);
     s->apmc = s->apms = 0;
     s->smb_sts = s->smb_cnt = s->smb_cmd = s->smb_addr = 0;
     memset(s->smb_data, 0, sizeof(s->smb_data));
@@ -228,7 +242,7 @@ static const struct pci_info piix4_pm_pci = {
 DEVICE_DEFINE(piix4_pm, .name = "PIIX4_PM", .bus = BUS_PCI, .help = "PIIX4 power management",
               .pci = &piix4_pm_pci, .state_size = sizeof(struct piix4_pm),
               .vmstate = &piix4_pm_vmstate, .no_user = true, .realize = piix4_pm_realize,
-              .reset = piix4_pm_reset);
+              .unrealize = piix4_pm_unrealize, .reset = piix4_pm_reset);
 
 struct device *piix4_pm_create(struct pci_bus *pci, struct irq *sci, struct error **err)
 {

@@ -16,9 +16,10 @@
 
 struct placed {
     uint64_t addr;
-    const void *data;
+    const void *data; /* NULL: zeros */
     size_t len;
     bool mapped; /* a file: its pages need not stay in memory */
+    const char *what;
 };
 
 static GArray *images; /* struct placed */
@@ -28,7 +29,7 @@ static GArray *images; /* struct placed */
 int boot_file_open(struct boot_file *f, const char *name, const char *what, struct error **err)
 {
     struct stat st;
-    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not block */
 
     if (fd < 0 || fstat(fd, &st) < 0) {
         int ret = error_set_errno(err, errno, "cannot open %s '%s'", what, name);
@@ -50,19 +51,40 @@ int boot_file_open(struct boot_file *f, const char *name, const char *what, stru
     return 0;
 }
 
+static const struct placed *find_overlap(uint64_t addr, size_t len)
+{
+    for (guint i = 0; i < images->len; i++) {
+        const struct placed *p = &g_array_index(images, struct placed, i);
+        if (ranges_overlap(addr, len, p->addr, p->len)) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+/* Takes over a copy (data there and not mapped), on failure too. */
 static int place(struct boot_plan *plan, uint64_t addr, const void *data, size_t len, bool mapped,
                  const char *what, struct error **err)
 {
-    struct placed p = {addr, data, len, mapped};
+    struct placed p = {addr, data, len, mapped, what};
+    const struct placed *other = find_overlap(addr, len);
 
-    if (!range_fits(addr, len, plan->below_4g)) {
+    if (range_fits(addr, len, plan->below_4g) && !other) {
+        g_array_append_val(images, p);
+        return 0;
+    }
+    if (other) {
+        error_set(err, "%s does not fit into memory: %zu bytes at %#" PRIx64 " overlap with %s",
+                  what, len, addr, other->what);
+    } else {
         error_set(
             err, "%s does not fit into memory: %zu bytes at %#" PRIx64 ", memory ends at %#" PRIx64,
             what, len, addr, plan->below_4g);
-        return -ENOMEM;
     }
-    g_array_append_val(images, p);
-    return 0;
+    if (!mapped) {
+        g_free((void *)(uintptr_t)data);
+    }
+    return -ENOMEM;
 }
 
 int boot_place(struct boot_plan *plan, uint64_t addr, const void *data, size_t len,
@@ -77,6 +99,12 @@ int boot_copy(struct boot_plan *plan, uint64_t addr, const void *data, size_t le
     return place(plan, addr, g_memdup2(data, len), len, false, what, err);
 }
 
+int boot_zero(struct boot_plan *plan, uint64_t addr, uint64_t len, const char *what,
+              struct error **err)
+{
+    return place(plan, addr, NULL, len, true, what, err);
+}
+
 /* Whole pages of a mapped file, so that it does not count as our memory. */
 static void give_back(const struct placed *p)
 {
@@ -89,6 +117,10 @@ static void place_all(struct reset_handler *h, enum reset_kind kind)
 {
     for (guint i = 0; i < images->len; i++) {
         const struct placed *p = &g_array_index(images, struct placed, i);
+        if (!p->data) {
+            addr_space_set(&as_memory, p->addr, 0, p->len);
+            continue;
+        }
         addr_space_write(&as_memory, p->addr, p->data, p->len);
         if (p->mapped) {
             give_back(p);

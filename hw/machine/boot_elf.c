@@ -11,6 +11,7 @@
 #include "util/error.h"
 
 #define NOTE_PHYS32_ENTRY 18
+#define SEGMENTS_MAX      256
 
 /* A program header of either class. */
 struct segment {
@@ -80,10 +81,20 @@ static int load_segment(struct boot_plan *plan, const struct boot_file *f,
         return -ENOMEM;
     }
     uint64_t zeros = seg->memsz - seg->filesz;
-    uint8_t *bss = g_malloc0(zeros ? zeros : 1);
-    int ret = zeros ? boot_copy(plan, seg->paddr + seg->filesz, bss, zeros, "the kernel", err) : 0;
-    g_free(bss);
-    return ret;
+    return zeros ? boot_zero(plan, seg->paddr + seg->filesz, zeros, "the kernel", err) : 0;
+}
+
+/* For this kind of CPU, and not just any file with the magic? */
+static bool is_x86_elf(const struct boot_file *f)
+{
+    if (f->len < sizeof(Elf64_Ehdr) || memcmp(f->data, ELFMAG, SELFMAG) ||
+        f->data[EI_DATA] != ELFDATA2LSB) {
+        return false;
+    }
+    uint16_t machine = ld_le16(f->data + offsetof(Elf64_Ehdr, e_machine)); /* both classes */
+    return (f->data[EI_CLASS] == ELFCLASS32 && machine == EM_386) ||
+           (f->data[EI_CLASS] == ELFCLASS64 && machine == EM_X86_64) ||
+           (f->data[EI_CLASS] == ELFCLASS32 && machine == EM_X86_64);
 }
 
 int boot_elf_load(struct boot_plan *plan, const struct boot_file *f, struct boot_elf *elf,
@@ -91,8 +102,7 @@ int boot_elf_load(struct boot_plan *plan, const struct boot_file *f, struct boot
 {
     uint64_t phoff, phentsize, phnum;
 
-    if (f->len < sizeof(Elf64_Ehdr) || memcmp(f->data, ELFMAG, SELFMAG) ||
-        f->data[EI_DATA] != ELFDATA2LSB) {
+    if (!is_x86_elf(f)) {
         return 0;
     }
     *elf = (struct boot_elf){
@@ -108,6 +118,11 @@ int boot_elf_load(struct boot_plan *plan, const struct boot_file *f, struct boot
         elf->entry = h.e_entry;
         phoff = h.e_phoff, phentsize = h.e_phentsize, phnum = h.e_phnum;
     }
+    if (phnum > SEGMENTS_MAX) {
+        error_set(err, "kernel '%s' has %d segments, at most %d make sense", f->name, (int)phnum,
+                  SEGMENTS_MAX);
+        return -EINVAL;
+    }
     for (uint64_t i = 0; i < phnum; i++) {
         struct segment seg;
         if (phoff > f->len || !read_segment(f, elf->is64, phoff + i * phentsize, &seg)) {
@@ -117,6 +132,10 @@ int boot_elf_load(struct boot_plan *plan, const struct boot_file *f, struct boot
         if (load_segment(plan, f, &seg, elf, err) < 0) {
             return -EINVAL;
         }
+    }
+    if (elf->high == 0) {
+        error_set(err, "kernel '%s' has nothing to load", f->name);
+        return -EINVAL;
     }
     return 1;
 }
@@ -180,7 +199,11 @@ int boot_pvh(struct boot_plan *plan, const struct boot_file *kernel, struct cpu_
     st_le64(info + 32, plan->rsdp);
     st_le64(info + 40, PVH_MEMMAP_ADDR);
     st_le32(info + 48, plan->n_e820);
-    if (strlen(text) >= BOOT_CMDLINE_MAX || place_module(plan, &elf, info, err) < 0 ||
+    if (strlen(text) >= BOOT_CMDLINE_MAX) {
+        error_set(err, "-append: %zu characters are too many", strlen(text));
+        return -E2BIG;
+    }
+    if (place_module(plan, &elf, info, err) < 0 ||
         boot_copy(plan, BOOT_CMDLINE_ADDR, text, strlen(text) + 1, "-append", err) < 0 ||
         boot_copy(plan, PVH_MEMMAP_ADDR, map, sizeof(map), "memory map", err) < 0 ||
         boot_copy(plan, BOOT_INFO_ADDR, info, sizeof(info), "start info", err) < 0) {

@@ -107,6 +107,7 @@ static uint64_t kernel_span(const uint8_t *zp, unsigned version, size_t payload)
     uint64_t init_size = version >= 0x020a ? ld_le32(zp + INIT_SIZE) : 0;
     uint64_t pref = version >= 0x020a ? ld_le64(zp + PREF_ADDRESS) : KERNEL_ADDR;
 
+    pref = MIN(pref, GIB(4));
     return MAX(MAX(pref, (uint64_t)KERNEL_ADDR) + init_size, (uint64_t)KERNEL_ADDR + payload);
 }
 

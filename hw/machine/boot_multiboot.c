@@ -84,13 +84,9 @@ static int load_by_header(struct boot_plan *plan, const struct boot_file *k, con
     if (boot_place(plan, load, k->data + skip, len, "the kernel", err) < 0) {
         return -ENOMEM;
     }
-    if (bss_end > load + len) {
-        uint8_t *bss = g_malloc0(bss_end - (load + len));
-        int ret = boot_copy(plan, load + len, bss, bss_end - (load + len), "the kernel", err);
-        g_free(bss);
-        return ret;
-    }
-    return 0;
+    return bss_end > load + len
+               ? boot_zero(plan, load + len, bss_end - (load + len), "the kernel", err)
+               : 0;
 }
 
 /* The guest address of a copy of the text, 0 with err when there is no room. */
@@ -212,7 +208,7 @@ int boot_multiboot(struct boot_plan *plan, const struct boot_file *kernel,
         error_set(err, "multiboot kernel '%s' requires unknown features %#x", kernel->name, flags);
         ret = -EINVAL;
     }
-    s.next = ALIGN_UP(end, KIB(4));
+    s.next = ALIGN_UP(MAX(end, MIB(1)), KIB(4));
     if (ret < 0 || put_cmdline(&s, kernel, err) < 0 || put_modules(&s, err) < 0 ||
         put_memory_map(&s, err) < 0) {
         return -EINVAL;

@@ -9,3 +9,8 @@ ldflags-tests/dev/ioapic := $(ldflags-tests/dev/apic)
 ldflags-tests/dev/mc146818rtc := -Wl,--wrap=runstate_request_wakeup
 ldflags-tests/dev/misc := -Wl,--wrap=runstate_request_debug_exit \
 	-Wl,--wrap=runstate_request_reset
+ldflags-tests/dev/chipset := -Wl,--wrap=runstate_request_reset
+ldflags-tests/dev/i8042 := -Wl,--wrap=runstate_request_reset
+acpi-wraps := runstate_request_shutdown runstate_request_suspend runstate_add_powerdown_notifier \
+              runstate_add_wakeup_notifier vcpu_current vcpu_raise_event
+ldflags-tests/dev/acpi_pm := $(acpi-wraps:%=-Wl,--wrap=%)

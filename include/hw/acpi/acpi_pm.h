@@ -8,6 +8,7 @@
 #define HW_ACPI_ACPI_PM_H
 
 #include "hw/core/clock.h"
+#include "hw/core/device.h"
 #include "hw/core/irq.h"
 #include "hw/core/memory.h"
 #include "hw/core/notifier.h"
@@ -29,7 +30,7 @@ struct acpi_pm {
 
 void acpi_pm_init(struct acpi_pm *pm, struct irq *sci);
 void acpi_pm_fini(struct acpi_pm *pm);
-void acpi_pm_reset(struct acpi_pm *pm);
+void acpi_pm_reset(struct acpi_pm *pm, enum reset_kind kind);
 
 /* SMI command port: the OS (or firmware) takes over or gives back the fixed hardware. */
 void acpi_pm_set_sci_enabled(struct acpi_pm *pm, bool on);

@@ -45,10 +45,15 @@ struct boot_file {
 int boot_file_open(struct boot_file *f, const char *name, const char *what, struct error **err);
 
 /* Placed at `addr` at every reset. `data` must stay; boot_copy() keeps a copy of its own. Fails with
- * a message naming `what` if it is not all within RAM below 4 GiB. */
+ * a message naming `what` (which must stay) if it is not all within RAM below 4 GiB, or where
+ * something else is. */
 int boot_place(struct boot_plan *plan, uint64_t addr, const void *data, size_t len,
                const char *what, struct error **err);
 int boot_copy(struct boot_plan *plan, uint64_t addr, const void *data, size_t len, const char *what,
+              struct error **err);
+
+/* Zeros (a kernel's bss). */
+int boot_zero(struct boot_plan *plan, uint64_t addr, uint64_t len, const char *what,
               struct error **err);
 
 /* Where boot information goes: below the kernel, within conventional memory. */

@@ -353,7 +353,7 @@ static uint64_t now_ns(void)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (uint64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
@@ -410,8 +410,8 @@ static int translate(struct vcpu *cpu, const struct tb_key *key, const uint8_t *
 /* Code of devices, holes and pages of pieces: one instruction at a time, from a copy, each time. */
 static struct tb *translate_uncached(struct vcpu *cpu, struct tb_key *key, gpa_t gpa)
 {
-    uint8_t code[MAX_INSN + 1], code2[MAX_INSN + 1];
-    unsigned avail = MIN((unsigned)MAX_INSN, SOFTTLB_PAGE - (unsigned)(gpa & ~PAGE_MASK));
+    uint8_t code[TB_MAX_INSN + 1], code2[TB_MAX_INSN + 1];
+    unsigned avail = MIN((unsigned)TB_MAX_INSN, SOFTTLB_PAGE - (unsigned)(gpa & ~PAGE_MASK));
 
     cpu->exec->stats.uncached++;
     addr_space_read(frontend->as(cpu), gpa, code, avail);
@@ -421,7 +421,7 @@ static struct tb *translate_uncached(struct vcpu *cpu, struct tb_key *key, gpa_t
         struct tlb_walk w = {0};
 
         frontend->walk(cpu, (cpu->pc & PAGE_MASK) + SOFTTLB_PAGE, TLB_FETCH, 0, 0, false, &w);
-        addr_space_read(frontend->as(cpu), w.gpa & PAGE_MASK, code2, MAX_INSN);
+        addr_space_read(frontend->as(cpu), w.gpa & PAGE_MASK, code2, TB_MAX_INSN);
         key->phys2 = 1;
         translate(cpu, key, code, avail, code2);
     }
@@ -448,8 +448,8 @@ static struct tb *translate_cached(struct vcpu *cpu, struct tb_key *key, const s
     return finish_block(cpu, key, gen1, gen2);
 }
 
-/* Timing every block would cost as much as translating two instructions. */
-#define TIME_ONE_IN 16
+/* Reading the thread's CPU time costs as much as translating three instructions. */
+#define TIME_ONE_IN 64
 
 /* Outside. NULL: try again from the start. */
 static struct tb *make_block(struct vcpu *cpu, const struct code_place *p)
@@ -612,6 +612,7 @@ static bool run_block(struct vcpu *cpu, struct tb *tb)
     cpu->pc_page = cpu->pc & PAGE_MASK;
     cpu->tb = tb;
     why = backend->run(cpu, tb);
+    x->stats.exits[why]++;
     return leaves_loop(cpu, why);
 }
 
@@ -860,6 +861,10 @@ void exec_print_stats(void (*print)(void *arg, const char *name, uint64_t value)
     ROW("edges linked", t.edges_linked)
     ROW("of these leaving the page", t.slots_linked)
     ROW("run loop entries of blocks", x.entries)
+    ROW("exits to the run loop", x.exits[EXEC_LOOP])
+    ROW("exits by a poll", x.exits[EXEC_POLL])
+    ROW("exits by an edge not linked", x.exits[EXEC_EDGE])
+    ROW("exits by a jump not found", x.exits[EXEC_LOOKUP])
     ROW("block lookups from translated code", x.lookups)
     ROW("code page walks", x.code_walks)
     ROW("contexts", x.contexts)

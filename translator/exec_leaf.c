@@ -36,7 +36,7 @@ struct tb *exec_find_cached(struct vcpu *cpu, uint64_t pc)
     key.phys = e->ram | (pc & ~PAGE_MASK);
     key.pc = x->non_flat ? pc : 0;
     tb = tb_find(&key);
-    if (tb || (pc & ~PAGE_MASK) <= SOFTTLB_PAGE - MAX_INSN)
+    if (tb || (pc & ~PAGE_MASK) <= SOFTTLB_PAGE - TB_MAX_INSN)
         return tb;
     page += SOFTTLB_PAGE;
     e = ctlb_slot(x, page);

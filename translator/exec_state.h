@@ -15,7 +15,6 @@
 #define CTLB_BITS   9
 #define MODE_BITS   8
 #define BLOOM_WORDS 64
-#define MAX_INSN    15 /* longest guest instruction */
 
 /* Code TLB: linear page and context to RAM page. */
 struct ctlb_entry {
@@ -32,6 +31,7 @@ struct exec_mode {
 struct exec_stats {
     uint64_t entries, lookups, code_walks, translated, translate_ns, unwinds, polls, one_insn;
     uint64_t uncached, contexts;
+    uint64_t exits[4]; /* by enum exec_exit */
 };
 
 struct exec_state {

@@ -59,9 +59,14 @@ struct tb {
     struct tb_edge edge[]; /* n_exits */
 };
 
+/*
+ * Is the edge linked to its target for good? Those to the last bytes of the page are not, since a
+ * page-straddling instruction may start there: they count as leaving the page.
+ */
+#define TB_MAX_INSN 15 /* bytes of a guest instruction */
 static inline bool tb_edge_in_page(const struct tb_edge *e)
 {
-    return e->off >= 0 && e->off < SOFTTLB_PAGE;
+    return e->off >= 0 && e->off <= SOFTTLB_PAGE - TB_MAX_INSN;
 }
 
 /* A piece of the code buffer: the same bytes at two addresses. */
@@ -73,8 +78,8 @@ struct code_span {
 
 /*
  * A page-straddling instruction is a block of its own (key.phys2). It is right only where both
- * linear pages map so, which a jump-table entry or slot of its context vouches for; edges inside a
- * page never link to it (link() with NULL: let the edge go by the jump table).
+ * linear pages map so, which a jump-table entry or slot of its context vouches for. link() with
+ * NULL: let the edge go by the jump table (its page has been mapped anew under the running block).
  */
 
 #define TB_DEFAULT_CODE_SIZE MIB(32)

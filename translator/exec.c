@@ -192,6 +192,7 @@ static void set_ctx(struct vcpu *cpu)
 /* Void all generations; `modes` too: forget which modes ran non-global code. */
 static void renew_all(struct exec_state *x, bool modes)
 {
+    x->stats.renewals++;
     x->min_gen = x->global_gen = new_gen();
     memset(x->bloom, 0, sizeof(x->bloom));
     for (unsigned i = 0; modes && i < ARRAY_SIZE(x->modes); i++)
@@ -307,6 +308,7 @@ void vcpu_flush_code_page(struct vcpu *cpu, gva_t addr)
         unsigned h = bloom_bit(addr, page_sizes[i]);
 
         if (x->bloom[h / 64 % BLOOM_WORDS] >> h % 64 & 1) {
+            x->stats.page_renewals++;
             renew_all(x, false);
             set_ctx(cpu);
             return;
@@ -868,6 +870,8 @@ void exec_print_stats(void (*print)(void *arg, const char *name, uint64_t value)
     ROW("block lookups from translated code", x.lookups)
     ROW("code page walks", x.code_walks)
     ROW("contexts", x.contexts)
+    ROW("context ids renewed", x.renewals)
+    ROW("of these for one page", x.page_renewals)
     ROW("polls", x.polls)
     ROW("unwinds", x.unwinds)
     ROW("single-instruction retries", x.one_insn)

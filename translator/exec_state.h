@@ -30,7 +30,7 @@ struct exec_mode {
 
 struct exec_stats {
     uint64_t entries, lookups, code_walks, translated, translate_ns, unwinds, polls, one_insn;
-    uint64_t uncached, contexts;
+    uint64_t uncached, contexts, renewals, page_renewals;
     uint64_t exits[4]; /* by enum exec_exit */
 };
 

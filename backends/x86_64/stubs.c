@@ -351,21 +351,48 @@ static void make_edge_table(void)
     make_jump_table();
 }
 
-/* An edge to another page whose slot (r9) does not fit: r8 = target. The block cache, unless the
- * edge was never linked. */
+/* Index into the jump table for r8 to r10, in bytes. */
+static void jump_table_index(void)
+{
+    struct opnd r8 = opnd_reg(R8), r10 = opnd_reg(R10);
+
+    mov_rr(R10, R8);
+    asm_shift_i(&a, SH_SHR, S64, &r10, VCPU_JMP_BITS);
+    asm_alu(&a, ALU_XOR, S32, &r10, &r8, false);
+    asm_alu_ri(&a, ALU_AND, S32, R10, (1 << VCPU_JMP_BITS) - 1);
+    _Static_assert(sizeof(struct jmp_entry) == 32, "shift");
+    asm_shift_i(&a, SH_SHL, S32, &r10, 5);
+}
+
+/*
+ * An edge to another page whose slot does not fit (another address space, or never linked): r8 =
+ * target, the return address names the edge. The jump table, else out to be linked.
+ */
 static void make_edge_miss(const uint8_t *common)
 {
-    struct opnd m = opnd_mem(R9, offsetof(struct tb_slot, ctx)), zero = opnd_imm(0);
-    uint32_t lookup;
+    int32_t table = VCPU_OFF(jmp) + 8;
+    struct opnd r8 = opnd_reg(R8), r9 = opnd_reg(R9), m;
+    uint32_t miss1, miss2;
 
     stubs.edge_miss = here();
+    jump_table_index();
+    load(R9, RSP, VCPU_OFF(live_ctx) + 8);
+    m = opnd_memx(RSP, R10, 0, table + (int32_t)offsetof(struct jmp_entry, pc));
+    asm_alu(&a, ALU_CMP, S64, &r8, &m, false);
+    miss1 = asm_jcc_fwd(&a, IR_NE);
+    m = opnd_memx(RSP, R10, 0, table + (int32_t)offsetof(struct jmp_entry, ctx));
+    asm_alu(&a, ALU_CMP, S64, &r9, &m, false);
+    miss2 = asm_jcc_fwd(&a, IR_NE);
+    pop(R9);
+    asm_alu_ri(&a, ALU_AND, S64, R8, -(int32_t)SOFTTLB_PAGE);
+    store(RSP, VCPU_OFF(pc_page), R8);
+    m = opnd_memx(RSP, R10, 0, VCPU_OFF(jmp) + (int32_t)offsetof(struct jmp_entry, code));
+    asm_ext(&a, 0xff | DEF64, S64, 4, &m);
+    asm_bind32(&a, miss1);
+    asm_bind32(&a, miss2);
     pop(R10);
-    asm_alu(&a, ALU_CMP, S64, &m, &zero, false);
-    lookup = asm_jcc_fwd(&a, IR_NE);
     store(RSP, VCPU_OFF(host_ra), R10);
     leave_with(JIT_EDGE, common);
-    asm_bind32(&a, lookup);
-    asm_branch_to(&a, ASM_JMP, rx, stubs.lookup);
 }
 
 /* --- calls of helpers ------------------------------------------------------------------------ */

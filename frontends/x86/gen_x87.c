@@ -113,12 +113,29 @@ static ir_ref operand_address(struct gen *g)
     return gen_tmp2(g, IR_add, IR_I64, ea, IR_GLOBAL(X86_GREG_SEG_BASE + g->in->seg));
 }
 
-static void after_exact(struct gen *g, ir_ref address)
+/*
+ * Note the error an instruction has caused. The test for one is inline, but where the flags are
+ * written already (then the FNSTSW would come too late) or FERR# may have to be looked after.
+ */
+static void after_exact(struct gen *g, const struct x87_row *row, ir_ref address)
 {
+    bool always = row->flags & FX_FDEF || !(g->mode & X86_MODE_NE);
     uint32_t fop = (g->in->opcode & 7) << 8 | g->in->modrm | (address ? BIT(16) : 0);
+    unsigned label = 0;
 
-    gen_x87_flush(g);
+    if (!always) {
+        ir_ref error = gen_tmp2(g, IR_and, IR_I16, status_word(g), gen_const(g, FPU_SW_ES));
+        struct ir_insn *i = ir_emit(g->b, IR_skip_ifz, IR_I16);
+
+        label = g->b->n_labels++;
+        i->cond = IR_E;
+        i->src[0] = error;
+        i->aux = label;
+    }
     gen_helper(g, HLP_fpu_after, gen_const(g, fop), address, IR_NONE);
+    if (!always)
+        ir_emit(g->b, IR_label, IR_I64)->aux = label;
+    gen_x87_flush(g);
 }
 
 /* --- instructions that are not one fpu op ----------------------------------------------------- */
@@ -228,7 +245,7 @@ static void gen_plain(struct gen *g, const struct x87_row *row)
         return;
     note_instruction(g);
     if (exact(g))
-        after_exact(g, address);
+        after_exact(g, row, address);
 }
 
 static void gen_fninit(struct gen *g, const struct x87_row *row)

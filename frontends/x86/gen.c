@@ -7,6 +7,7 @@
 #include "frontends/x86/gen.h"
 #include "frontends/x86/access.h"
 #include "frontends/x86/mode.h"
+#include "translator/simd_ops.h"
 
 const struct ir_global x86_globals[X86_G_COUNT] = {
 #define GLOBAL(number, text, field, type, pin) [number] = {text, offsetof(struct x86_cpu, field), type, pin},
@@ -250,6 +251,12 @@ static uint16_t segmented_mem(struct gen *g, struct ir_mem m, enum x86_sreg seg,
     if (how >= X86_SEG_LIMIT && size) {
         ir_ref offset = mem_offset(g, m);
 
+        if (m.flags & IR_MEM_ALIGN && seg == X86_SS) { /* #GP comes before #SS */
+            ir_ref low = gen_tmp2(g, IR_add, IR_I64, offset, IR_GLOBAL(X86_GREG_SEG_BASE + seg));
+
+            low = gen_tmp2(g, IR_and, IR_I64, low, gen_const(g, size - 1));
+            gen_guard(g, IR_NE, IR_I64, low, gen_const(g, 0), X86_GP);
+        }
         check_segment(g, how, seg, offset, size, a);
         m = (struct ir_mem){.base = offset, .abits = 64, .lbits = 32, .flags = m.flags};
     }
@@ -271,6 +278,8 @@ uint16_t gen_mem(struct gen *g, int disp, unsigned size, enum gen_access a)
 {
     struct ir_mem m = gen_ea(g);
 
+    if (g->in->row->flags & X86F_SIMD && simd_rows[g->in->row->arg].flags & V_ALIGN)
+        m.flags = IR_MEM_ALIGN;
     if (disp)
         fold_disp(g, &m, (int64_t)m.disp + disp);
     return gen_mem_finish(g, m, g->in->seg, size, a);

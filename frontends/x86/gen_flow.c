@@ -219,15 +219,24 @@ void gen_jmp_ind(struct gen *g)
     gen_exit_ind(g, gen_ind_target(g, gen_load(g, 0), g->type));
 }
 
+/* The return address is on the stack (though rSP does not say so) when the target is refused. */
+static void store_return_address(struct gen *g)
+{
+    int size = g->in->osize;
+
+    gen_st(g, g->type, gen_stack_mem(g, -size, (unsigned)size, GEN_WRITE), gen_ip(g, g->next, g->type));
+}
+
 void gen_call(struct gen *g)
 {
     struct target t = direct_target(g);
 
+    store_return_address(g);
     if (!t.valid) {
         gen_raise_error(g, X86_GP, 0);
         return;
     }
-    gen_push_value(g, g->type, gen_ip(g, g->next, g->type));
+    gen_sp_add(g, -g->in->osize);
     exit_to_target(g, t);
 }
 
@@ -241,8 +250,9 @@ void gen_call_ind(struct gen *g)
         gen_set(g, g->type, t, ip);
         ip = t;
     }
+    store_return_address(g);
     pc = gen_ind_target(g, ip, g->type);
-    gen_push_value(g, g->type, gen_ip(g, g->next, g->type));
+    gen_sp_add(g, -g->in->osize);
     gen_exit_ind(g, pc);
 }
 

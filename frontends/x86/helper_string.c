@@ -127,25 +127,27 @@ static void map_chunk(struct string *st, struct operand *o, uint64_t n)
 }
 
 /*
- * The chunk of one or two operands: located, mapped if possible. Returns the number of elements;
- * 1 without host addresses means: access the element singly.
+ * The chunk of one or two operands, checked and mapped in the order of the CPU's accesses. Returns
+ * the number of elements; 1 without host addresses means: access the element singly.
  */
 static uint64_t chunk(struct string *st, struct operand *a, struct operand *b)
 {
-    uint64_t n = st->s.one ? MIN(st->left, (uint64_t)1) : st->left;
+    uint64_t n = st->s.one ? MIN(st->left, (uint64_t)1) : st->left, first;
 
     locate(st, a);
-    n = MIN(n, chunk_elements(st, a));
+    first = n = MIN(n, chunk_elements(st, a));
+    map_chunk(st, a, MAX(n, (uint64_t)1));
     if (b) {
         locate(st, b);
         n = MIN(n, chunk_elements(st, b));
+        map_chunk(st, b, MAX(n, (uint64_t)1));
+        if (st->down && a->host) /* the lowest of fewer elements */
+            a->host += (first - n) * st->s.size;
     }
-    if (!n)
-        return 1;
-    map_chunk(st, a, n);
-    if (a->host && b)
-        map_chunk(st, b, n);
-    return a->host && (!b || b->host) ? n : 1;
+    if (n && a->host && (!b || b->host))
+        return n;
+    a->host = NULL;
+    return 1;
 }
 
 static bool mapped(const struct operand *a, const struct operand *b)

@@ -6,6 +6,7 @@
  * in all levels at once, the dirty bit with them; a fault changes nothing in memory.
  */
 #include "frontends/x86/sys.h"
+#include "frontends/x86/mode.h"
 #include "frontends/x86/cpuid.h"
 #include "hw/core/memory.h"
 #include "translator/exec.h"
@@ -295,13 +296,24 @@ static int walk(struct x86_cpu *c, gva_t addr, enum tlb_access a, unsigned mmu_i
     return 0;
 }
 
+/* IP beyond the limit of a code segment that is not flat is #GP(0) before the fetch can fault. */
+static void check_fetch_limit(struct x86_cpu *c, gva_t addr)
+{
+    if (c->mode & X86_MODE_CS_STATIC && addr == c->v.pc &&
+        (uint32_t)(addr - x86_seg_base(c, X86_CS)) > c->seg[X86_CS].limit)
+        x86_raise(&c->v, X86_GP);
+}
+
 int x86_walk(struct vcpu *v, gva_t addr, enum tlb_access a, unsigned mmu_idx, unsigned memflags,
              bool probe_only, struct tlb_walk *out)
 {
     struct x86_cpu *c = X86_CPU(v);
 
-    if (a == TLB_FETCH)
+    if (a == TLB_FETCH) {
         mmu_idx = c->cpl == 3 ? TLB_USER : TLB_KERNEL;
+        if (!probe_only)
+            check_fetch_limit(c, addr);
+    }
     if (!x86_lma(c))
         addr = (uint32_t)addr;
     else if (!x86_canonical(addr))

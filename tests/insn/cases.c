@@ -61,7 +61,7 @@ bool case_runnable(const struct x86_row *row, unsigned bits)
 
 struct encoder {
     const struct x86_row *row;
-    unsigned bits;
+    unsigned bits; /* of the code segment */
     uint8_t *p;
     unsigned n;
     bool has_modrm;
@@ -267,20 +267,29 @@ static void random_memory(uint8_t *p, unsigned size)
 
 /* --- where operands are ------------------------------------------------------------------------------- */
 
+static unsigned case_bits; /* of the case being made */
+
+static uint32_t data_base(void)
+{
+    return case_bits == 16 ? 0 : NATIVE_DATA;
+}
+
 static uint32_t data_address(unsigned size, bool aligned)
 {
-    uint32_t end = NATIVE_DATA + NATIVE_RW_BYTES;
+    uint32_t end = data_base() + NATIVE_RW_BYTES;
     unsigned kind = below(100);
-    uint32_t a = NATIVE_DATA + 256 + below(NATIVE_RW_BYTES - 1024);
+    uint32_t a = data_base() + 256 + below(NATIVE_RW_BYTES - 1024);
 
     if (kind < 12) /* around the end */
         a = end - below(size + 2);
     else if (kind < 20) /* across two pages */
-        a = NATIVE_DATA + NATIVE_PAGE - below(size + 2);
+        a = data_base() + (case_bits == 16 && chance(50) ? 0x1800 : NATIVE_PAGE) - below(size + 2);
     else if (kind < 28)
-        a = NATIVE_DATA + NATIVE_RO_PAGE * NATIVE_PAGE + below(NATIVE_PAGE - 64);
+        a = data_base() + NATIVE_RO_PAGE * NATIVE_PAGE + below(NATIVE_PAGE - 64);
     else if (kind < 30)
-        a = NATIVE_DATA + 4 * NATIVE_PAGE + below(64);
+        a = data_base() + 4 * NATIVE_PAGE + below(64);
+    else if (case_bits == 16 && kind < 36) /* where 16-bit offsets wrap */
+        a = (uint32_t)(0x10000 + (int)below(16) - (int)below(size + 8));
     return aligned ? a & ~15u : a;
 }
 
@@ -305,12 +314,14 @@ static bool aim(struct native_case *c, const struct x86_insn *in, unsigned disp_
     uint64_t index = in->index >= 0 ? c->in.reg[in->index] << in->scale : 0;
     uint64_t mask = mask64(8 * in->asize), value;
 
-    if (in->asize == 2)
+    if (in->asize == 2 && bits != 16)
         return true; /* 16-bit addresses cannot reach the data */
     if (in->base >= 0 && in->base != in->index) {
         value = (target - (uint64_t)in->disp - index) & mask;
         if (in->asize == 4 && bits == 64 && chance(50))
             value |= case_rng() << 32;
+        if (in->asize == 2 && chance(50))
+            value |= (case_rng() & 0xffff) << 16;
         set_reg(c, (unsigned)in->base, value, bits);
         return true;
     }
@@ -325,9 +336,15 @@ static bool aim(struct native_case *c, const struct x86_insn *in, unsigned disp_
 
 /* --- registers with a role ---------------------------------------------------------------------------------- */
 
-static uint32_t code_target(void)
+/* With segments of their own (bits 16) code and data are addressed by offsets. */
+static uint32_t code_base(unsigned bits)
 {
-    return NATIVE_CODE + 64 + below(NATIVE_PAGE - 128);
+    return bits == 16 ? 0 : NATIVE_CODE;
+}
+
+static uint32_t code_target(unsigned bits)
+{
+    return code_base(bits) + 64 + below(NATIVE_PAGE - 128);
 }
 
 static void small_count(struct native_case *c)
@@ -350,7 +367,7 @@ static void string_roles(struct native_case *c, const struct x86_insn *in, unsig
 /* Values the memory operand or a register should have for the instruction to get anywhere. */
 static void put_value(struct native_case *c, const struct x86_insn *in, uint32_t target, uint64_t value, unsigned bits)
 {
-    uint32_t off = target - NATIVE_DATA;
+    uint32_t off = target - data_base();
 
     if (in->op[0].kind == X86_OP_REG)
         set_reg(c, in->op[0].reg, value, bits);
@@ -360,7 +377,7 @@ static void put_value(struct native_case *c, const struct x86_insn *in, uint32_t
 
 static void stack_value(struct native_case *c, uint64_t value)
 {
-    uint64_t off = c->in.reg[X86_RSP] - NATIVE_DATA;
+    uint64_t off = c->in.reg[X86_RSP] - data_base();
 
     if (off < NATIVE_RW_BYTES - 8)
         st_le64(c->data + off, value);
@@ -378,9 +395,9 @@ static void roles(struct native_case *c, const struct x86_insn *in, uint32_t tar
             c->in.reg[X86_RAX] = below(1000);
     }
     if (!strcmp(gen, "jmp_ind") || !strcmp(gen, "call_ind"))
-        put_value(c, in, target, code_target(), bits);
+        put_value(c, in, target, code_target(bits), bits);
     if (!strcmp(gen, "ret"))
-        stack_value(c, code_target());
+        stack_value(c, code_target(bits));
     if (!strcmp(gen, "popf"))
         stack_value(c, case_rng() & ~(uint64_t)(EFL_TF | EFL_NT));
     if (!strcmp(gen, "loop") || !strcmp(gen, "jcxz"))
@@ -396,9 +413,9 @@ static void roles(struct native_case *c, const struct x86_insn *in, uint32_t tar
         set_reg(c, in->op[1].reg, (uint64_t)(int64_t)((int)below(8192) - 4096), bits);
     if (!strcmp(gen, "cmpxchg") && chance(40))
         put_value(c, in, target, c->in.reg[X86_RAX], bits);
-    if (!strcmp(gen, "cmpxchg8b") && chance(40) && target - NATIVE_DATA < NATIVE_RW_BYTES - 16) {
-        st_le64(c->data + (target - NATIVE_DATA), in->osize == 8 ? c->in.reg[X86_RAX] : (uint32_t)c->in.reg[X86_RAX] | c->in.reg[X86_RDX] << 32);
-        st_le64(c->data + (target - NATIVE_DATA) + 8, c->in.reg[X86_RDX]);
+    if (!strcmp(gen, "cmpxchg8b") && chance(40) && target - data_base() < NATIVE_RW_BYTES - 16) {
+        st_le64(c->data + (target - data_base()), in->osize == 8 ? c->in.reg[X86_RAX] : (uint32_t)c->in.reg[X86_RAX] | c->in.reg[X86_RDX] << 32);
+        st_le64(c->data + (target - data_base()) + 8, c->in.reg[X86_RDX]);
     }
 }
 
@@ -421,39 +438,47 @@ static void random_state(struct native_case *c, unsigned bits)
 {
     for (unsigned i = 0; i < 16; i++)
         set_reg(c, i, bits == 64 || i < 8 ? interesting() : 0, bits);
-    set_reg(c, X86_RSP, chance(90) ? NATIVE_DATA + NATIVE_PAGE + 1024 + 8 * below(64) : data_address(16, false), bits);
+    set_reg(c, X86_RSP, chance(90) ? data_base() + NATIVE_PAGE + 1024 + 8 * below(64) : data_address(16, false), bits);
     c->in.flags = 0x202 | (case_rng() & EFL_ARITH) | (chance(20) ? EFL_DF : 0) | (chance(4) ? EFL_AC : 0);
     random_fpu(c->in.fx);
     random_memory(c->data, NATIVE_RW_BYTES);
     random_memory(c->ro, NATIVE_PAGE);
 }
 
-static uint64_t mode_of(unsigned bits)
+static uint64_t mode_of(unsigned code_bits)
 {
-    return X86_MODE_PE | X86_MODE_LMA | 3 | (bits == 64 ? X86_MODE_CS64 : X86_MODE_CS32 | X86_MODE_SS32);
+    return X86_MODE_PE | X86_MODE_LMA | 3 | (code_bits == 64 ? X86_MODE_CS64 : code_bits == 32 ? X86_MODE_CS32 : 0);
 }
 
-static unsigned displacement_offset(const struct x86_insn *in, const struct encoder *e)
+/* Segments for a NATIVE_LDT case; returns the width of the code segment. */
+static unsigned choose_segments(struct native_case *c)
 {
-    unsigned sib = in->asize != 2 && (in->modrm & 7) == 4 ? 1 : 0;
+    static const uint8_t code[] = {NATIVE_SEG_CODE16, NATIVE_SEG_CODE16, NATIVE_SEG_CODE16_SHORT, NATIVE_SEG_CODE32, NATIVE_SEG_CODE32_EXEC};
+    static const uint8_t stack[] = {NATIVE_SEG_STACK16, NATIVE_SEG_STACK16, NATIVE_SEG_STACK16_SHORT, NATIVE_SEG_STACK32, NATIVE_SEG_STACK16_DOWN};
+    static const uint8_t data[] = {NATIVE_SEG_STACK16, NATIVE_SEG_DATA, NATIVE_SEG_DATA, NATIVE_SEG_DATA_READ, NATIVE_SEG_DATA_DOWN,
+                                   NATIVE_SEG_DATA_DOWN32, NATIVE_SEG_DATA_BIG, NATIVE_SEG_CODE32, NATIVE_SEG_CODE32_EXEC};
+    unsigned cs = code[below(ARRAY_SIZE(code))];
 
-    (void)sib;
-    return e->disp_at;
+    for (unsigned i = 0; i < 6; i++)
+        c->sel[i] = chance(4) && i != X86_SS ? 0 : (uint16_t)NATIVE_SELECTOR(data[below(ARRAY_SIZE(data) - 1)]);
+    c->sel[X86_CS] = (uint16_t)NATIVE_SELECTOR(cs);
+    c->sel[X86_SS] = (uint16_t)NATIVE_SELECTOR(stack[below(ARRAY_SIZE(stack))]);
+    return cs == NATIVE_SEG_CODE32 || cs == NATIVE_SEG_CODE32_EXEC ? 32 : 16;
 }
 
-static void place(struct native_case *c, unsigned len)
+static void place(struct native_case *c, unsigned len, unsigned bits)
 {
-    c->flags = 0;
+    c->flags = bits == 16 ? NATIVE_LDT : 0;
     c->code_len = len;
     switch (below(8)) {
     case 0: /* ends at the end of a page, nothing behind */
         c->code_at = NATIVE_PAGE - len;
-        c->flags = NATIVE_CODE_END;
+        c->flags |= NATIVE_CODE_END;
         break;
     case 1: /* across a page end, the second page there or not */
         c->code_at = NATIVE_PAGE - 1 - below(len);
         if (chance(30))
-            c->flags = NATIVE_CODE_END;
+            c->flags |= NATIVE_CODE_END;
         break;
     default:
         c->code_at = 512 + below(2048);
@@ -461,44 +486,49 @@ static void place(struct native_case *c, unsigned len)
     }
     if (c->flags & NATIVE_CODE_END && c->code_at + len > NATIVE_PAGE)
         c->code_len = NATIVE_PAGE - c->code_at;
-    c->in.rip = NATIVE_CODE + c->code_at;
+    c->in.rip = code_base(bits) + c->code_at;
 }
 
 /* A branch to itself; a locked access whose alignment the 16-bit address leaves to chance. */
-static bool endless(const struct x86_insn *in)
+static bool endless(const struct x86_insn *in, unsigned bits)
 {
     if (in->op[0].kind == X86_OP_REL)
         return in->imm == -(int64_t)in->len;
-    return in->asize == 2 && in->is_mem && (in->prefix & X86_P_LOCK || !strcmp(in->row->gen_name, "xchg"));
+    return bits != 16 && in->asize == 2 && in->is_mem && (in->prefix & X86_P_LOCK || !strcmp(in->row->gen_name, "xchg"));
 }
 
 bool case_build(struct native_case *c, const struct x86_row *row, unsigned bits, struct x86_insn *in)
 {
     uint8_t bytes[64];
-    struct encoder e = {.row = row, .bits = bits, .p = bytes};
-    uint32_t target = data_address(16, chance(row->flags & X86F_SIMD ? 70 : 20));
+    struct encoder e = {.row = row, .p = bytes};
     enum x86_decode_status s;
+    uint32_t target;
+    uint64_t mode;
 
+    case_bits = bits;
+    e.bits = bits == 16 ? choose_segments(c) : bits;
+    mode = mode_of(e.bits);
+    target = data_address(16, chance(row->flags & X86F_SIMD ? 70 : 20));
     encode(&e);
     memcpy(c->code, bytes, 15);
-    s = x86_decode(in, c->code, 15, mode_of(bits), UINT64_MAX);
+    s = x86_decode(in, c->code, 15, mode, UINT64_MAX);
     if (!in->row || in->row->gen != row->gen || in->row->name != row->name || in->len > 15)
         return false;
     if (s != X86_DECODE_OK && s != X86_DECODE_UD)
         return false;
     random_state(c, bits);
-    place(c, in->len);
+    place(c, in->len, bits);
     if (s == X86_DECODE_UD)
         return in->prefix & X86_P_LOCK && chance(30); /* LOCK where it is not allowed */
     roles(c, in, target, bits);
     fix_branch(c, in);
     if (in->prefix & X86_P_LOCK || !strcmp(row->gen_name, "xchg"))
         target &= ~15u; /* the host may punish locked accesses across cache lines */
-    if (in->is_mem && in->has_modrm && !aim(c, in, displacement_offset(in, &e), target, bits))
+    if (in->is_mem && in->has_modrm && !aim(c, in, e.disp_at, target, bits))
         return false;
     if (!(row->flags & X86F_REP) && in->is_mem && !in->has_modrm) /* moffs */
         memcpy(c->code + in->len - in->asize, &(uint64_t){target}, in->asize);
-    return x86_decode(in, c->code, 15, mode_of(bits), UINT64_MAX) == X86_DECODE_OK && !endless(in);
+    return x86_decode(in, c->code, 15, mode, UINT64_MAX) == X86_DECODE_OK && !endless(in, bits);
 }
 
 /* Shifts and rotates: what is defined depends on the count. */

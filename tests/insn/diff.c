@@ -4,10 +4,11 @@
  * executed by the host's CPU and by the emulated one; registers, defined flags, x87, SSE, memory
  * and exceptions must be equal.
  *
- *     tests/insn/diff [-b interp|jit] [-n cases per row] [-s seed] [-r name or generator] [-m 32|64]
+ *     tests/insn/diff [-b interp|jit] [-n cases per row] [-s seed] [-r name or generator] [-m 16|32|64]
  *                     [-d log items] [-v]
  *
- * Without -b both backends (those there are), each in 64 and 32 bits, in processes of their own.
+ * -m 16: 16- and 32-bit code, stacks and data in segments with bases, limits and types of their own.
+ * Without -b both backends (those there are), each in 16, 32 and 64 bits, in processes of their own.
  */
 #include "tests/insn/cases.h"
 #include "tests/insn/host.h"
@@ -27,7 +28,7 @@ static struct options {
     unsigned count, mode;
     uint64_t seed;
     bool verbose;
-} opt = {.count = 20, .seed = 1};
+} opt = {.count = 12, .seed = 1};
 
 struct row_result {
     unsigned long cases, wrong, undefined_flags;
@@ -126,10 +127,17 @@ static bool page_fault_equal(const struct native_case *native, const struct nati
     return native->error == ours->error && !((native->cr2 ^ ours->cr2) & ~(uint64_t)(repeated ? NATIVE_PAGE - 1 : 0));
 }
 
+static bool refused(unsigned vector)
+{
+    return vector == X86_SS_FAULT || vector == X86_GP || vector == X86_PF || vector == X86_AC;
+}
+
 static void compare_exception(struct report *r, const struct native_case *native, const struct native_case *ours, const struct x86_insn *insn)
 {
     bool same = native->vector == ours->vector;
 
+    if (!same && in_pieces(insn) && refused(native->vector) && refused(ours->vector))
+        return;
     if (same && native->vector == 14)
         same = page_fault_equal(native, ours, insn);
     if (same && native->vector == 13)
@@ -191,8 +199,8 @@ static void compare(struct report *r, const struct native_case *in, struct nativ
     if (known_deviation(native, ours, insn))
         return;
     compare_exception(r, native, ours, insn);
-    for (unsigned i = 0; i < bits / 4; i++) {
-        if (i < (bits == 64 ? 16u : 8u) && native->out.reg[i] != ours->out.reg[i])
+    for (unsigned i = 0; i < (bits == 64 ? 16u : 8u); i++) {
+        if (native->out.reg[i] != ours->out.reg[i])
             say(r, "    %s in %llx native %llx ours %llx\n", reg_names[i], (unsigned long long)in->in.reg[i],
                 (unsigned long long)native->out.reg[i], (unsigned long long)ours->out.reg[i]);
     }
@@ -270,11 +278,11 @@ static int run_all(const char *backend, unsigned mode)
     const struct x86_row *row;
 
     bits = mode;
-    if (host_start(&host, bits)) {
+    if (host_start(&host, MAX(bits, 32u))) {
         printf("%s %u-bit: no native program, skipped\n", backend, bits);
         return 77;
     }
-    machine_start(backend, bits, host.batch->cases[0].sel);
+    machine_start(backend, MAX(bits, 32u), host.batch->cases[0].sel);
     for (unsigned i = 0; (row = x86_row_at(i)); i++) {
         struct row_result res = {0};
 
@@ -359,7 +367,7 @@ int main(int argc, char **argv)
 
     parse(argc, argv);
     for (unsigned i = 0; i < 2; i++) {
-        for (unsigned mode = 32; mode <= 64; mode += 32) {
+        for (unsigned mode = 16; mode <= 64; mode *= 2) {
             if ((opt.backend && strcmp(opt.backend, backends[i])) || (opt.mode && opt.mode != mode))
                 continue;
             if (run_child(backends[i], mode) % 77)

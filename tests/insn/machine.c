@@ -141,6 +141,37 @@ uint64_t machine_features(void)
     return x86_cpu_features(cpu);
 }
 
+/* --- segments of NATIVE_LDT cases --- */
+
+static const struct {
+    uint32_t base, limit;
+    bool big, read_only;
+    unsigned kind;
+} segments[NATIVE_SEG_COUNT] = {
+#define SEG(name, base, limit, big, kind, ro) {base, limit, big, ro, kind},
+    NATIVE_SEGMENTS(SEG)
+#undef SEG
+};
+
+static uint32_t segment_attr(unsigned n)
+{
+    uint32_t type = segments[n].kind == 2 ? 9 | (segments[n].read_only ? 0 : 2) : 1 | (segments[n].read_only ? 0 : 2) | segments[n].kind << 2;
+
+    return SEG_P | SEG_S | SEG_DPL | type | (segments[n].big ? SEG_DB : 0) | (segments[n].limit > 0xfffff ? SEG_G : 0);
+}
+
+static void put_segments(const uint16_t *sel)
+{
+    for (unsigned s = X86_ES; s <= X86_GS; s++) {
+        unsigned n = sel[s] >> 3;
+
+        if (sel[s] & 4)
+            x86_seg_put(cpu, s, sel[s], segments[n].base, segments[n].limit, segment_attr(n));
+        else
+            x86_seg_put_null(cpu, s, sel[s]);
+    }
+}
+
 /* --- a case ----------------------------------------------------------------------------------- */
 
 static void put_state(const struct native_state *s)
@@ -191,12 +222,18 @@ void machine_run(struct native_case *c)
     memcpy(phys(DATA + NATIVE_RO_PAGE * NATIVE_PAGE), c->ro, NATIVE_PAGE);
     write_code(c->code_at, c->code, c->code_len);
     show_second_page(!(c->flags & NATIVE_CODE_END));
+    if (c->flags & NATIVE_LDT)
+        put_segments(c->sel);
     put_state(&c->in);
+    if (c->flags & NATIVE_LDT)
+        cpu->v.pc += segments[c->sel[X86_CS] >> 3].base;
     cpu->exc.vector = -1;
     cpu->delivering = -1;
     __atomic_fetch_and((uint32_t *)&cpu->v.events, ~(uint32_t)VCPU_EV_STOP, __ATOMIC_SEQ_CST);
     exec_run(&cpu->v);
     get_state(&c->out);
+    if (c->flags & NATIVE_LDT)
+        c->out.rip = (uint32_t)(c->out.rip - segments[c->sel[X86_CS] >> 3].base);
     get_exception(c);
     memcpy(c->data, phys(DATA), NATIVE_RW_BYTES);
     write_code(c->code_at, fill, c->code_len);

@@ -105,6 +105,16 @@ static void put_legacy_fpu(uint8_t *fpstate, const uint8_t *fx)
     (void)fx;
 }
 
+static void put_selectors(struct frame *f, const uint16_t *sel)
+{
+    (void)f;
+    (void)sel;
+}
+
+static void make_ldt(void)
+{
+}
+
 static void frame_selectors(const struct frame *f, uint16_t *sel)
 {
     sel[1] = f->cs;
@@ -155,6 +165,33 @@ static void put_legacy_fpu(uint8_t *fpstate, const uint8_t *fx)
         memcpy(fpstate + 28 + 10 * i, fx + 32 + 16 * i, 10);
 }
 
+static void put_selectors(struct frame *f, const uint16_t *sel)
+{
+    f->es = sel[0];
+    f->cs = sel[1];
+    f->ss = sel[2];
+    f->ds = sel[3];
+    f->fs = sel[4];
+    f->gs = sel[5];
+}
+
+static void make_ldt(void)
+{
+    enum { SYS_modify_ldt = 123 };
+    struct {
+        uint32_t entry, base, limit, flags;
+    } seg[] = {
+#define SEG(name, base, limit, big, kind, ro)                                                      \
+    {NATIVE_SEG_##name, base, (limit) > 0xfffff ? (limit) >> 12 : (limit),                         \
+     (big) | (kind) << 1 | (ro) << 3 | ((limit) > 0xfffff) << 4 | 0x40},
+        NATIVE_SEGMENTS(SEG)
+#undef SEG
+    };
+
+    for (unsigned i = 0; i < NATIVE_SEG_COUNT; i++)
+        syscall6(SYS_modify_ldt, 0x11, (long)&seg[i], sizeof(seg[i]), 0, 0, 0);
+}
+
 static void frame_selectors(const struct frame *f, uint16_t *sel)
 {
     sel[0] = f->es;
@@ -172,6 +209,7 @@ static struct native_batch *const batch = (struct native_batch *)NATIVE_SHARED;
 static uint32_t current; /* index of the running case; NONE before the first */
 enum { NONE = NATIVE_BATCH + 1 };
 static int second_page_there;
+static uint16_t own_selectors[6];
 
 static void wait_for_batch(void)
 {
@@ -234,6 +272,10 @@ static void put_case(const struct native_case *c, struct frame *f)
     }
     for (unsigned i = 0; i < REGS; i++)
         *frame_reg(f, i) = c->in.reg[i];
+    if (c->flags & NATIVE_LDT)
+        put_selectors(f, c->sel);
+    else
+        put_selectors(f, own_selectors);
     f->rip = c->in.rip;
     f->eflags = c->in.flags;
     f->oldmask = 0;
@@ -243,6 +285,8 @@ static void put_case(const struct native_case *c, struct frame *f)
 __attribute__((used)) static void on_signal(int signo, void *info, struct frame *f)
 {
     (void)info;
+    if (current == NONE)
+        frame_selectors(f, own_selectors);
     if (current < NATIVE_BATCH)
         note_result(&batch->cases[current++], f, signo);
     if (current >= batch->count)
@@ -316,6 +360,7 @@ __attribute__((used)) static void start(void)
     second_page_there = 1;
     current = NONE;
     catch_signals();
+    make_ldt();
     confine();
     __asm__ volatile("int3");
 }

@@ -26,7 +26,33 @@
 #define NATIVE_SHARED   0x30000000u
 #define NATIVE_BATCH    32
 
-enum { NATIVE_CODE_END = 1, NATIVE_NO_DATA = 2 /* data pages are neither set nor read */ };
+/*
+ * Segments of NATIVE_LDT cases (native32 only), entries of the local descriptor table:
+ * SEG(name, base, limit, big, kind, read-only); kind as in modify_ldt(2): 0 data, 1 expand-down, 2 code.
+ */
+#define NATIVE_SEGMENTS(SEG)                                                                       \
+    SEG(CODE16, NATIVE_CODE, 0x1fff, 0, 2, 0)                                                      \
+    SEG(CODE16_SHORT, NATIVE_CODE, 0xfff, 0, 2, 0)                                                 \
+    SEG(CODE32, NATIVE_CODE, 0x1fff, 1, 2, 0)                                                      \
+    SEG(CODE32_EXEC, NATIVE_CODE, 0x1fff, 1, 2, 1)                                                 \
+    SEG(STACK16, NATIVE_DATA, 0xffff, 0, 0, 0)                                                     \
+    SEG(STACK16_SHORT, NATIVE_DATA, 0x17ff, 0, 0, 0)                                               \
+    SEG(STACK32, NATIVE_DATA, 0x17ff, 1, 0, 0)                                                     \
+    SEG(STACK16_DOWN, NATIVE_DATA, 0x0fff, 0, 1, 0)                                                \
+    SEG(DATA, NATIVE_DATA, 0x17ff, 0, 0, 0)                                                        \
+    SEG(DATA_READ, NATIVE_DATA, 0x1fff, 0, 0, 1)                                                   \
+    SEG(DATA_DOWN, NATIVE_DATA, 0x07ff, 0, 1, 0)                                                   \
+    SEG(DATA_DOWN32, NATIVE_DATA, 0x07ff, 1, 1, 0)                                                 \
+    SEG(DATA_BIG, NATIVE_DATA, 0xffffffff, 1, 0, 0)
+enum native_segment {
+#define NATIVE_SEG_(name, base, limit, big, kind, ro) NATIVE_SEG_##name,
+    NATIVE_SEGMENTS(NATIVE_SEG_)
+#undef NATIVE_SEG_
+        NATIVE_SEG_COUNT
+};
+#define NATIVE_SELECTOR(n) ((n) << 3 | 7)
+
+enum { NATIVE_CODE_END = 1, NATIVE_LDT = 4 /* rip is an offset, sel[] says the segments */, NATIVE_NO_DATA = 2 /* data pages are neither set nor read */ };
 
 struct native_state {
     uint64_t reg[16]; /* in the order of instruction encodings */
@@ -45,7 +71,7 @@ struct native_case {
     uint32_t vector, error;
     uint32_t signo;
     uint64_t cr2;
-    uint16_t sel[6]; /* ES CS SS DS FS GS */
+    uint16_t sel[6]; /* ES CS SS DS FS GS, in (NATIVE_LDT) and out */
     uint16_t pad[2]; /* every member at its own alignment without the compiler's help */
     uint8_t data[NATIVE_RW_BYTES];    /* in and out */
     uint8_t ro[NATIVE_PAGE];

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+# MODE=asan make check-long is the way it finds most.
+check-long-y += tests/fuzz/random-guest

@@ -14,7 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-static unsigned rounds = 24; /* per row; DOPPEL_TEST_ROUNDS */
+static unsigned rounds = 12; /* per row; DOPPEL_TEST_ROUNDS */
 
 /* One test: state, memory image and code. */
 struct fpu_case {

@@ -100,6 +100,8 @@ static uint64_t chunk_elements(struct string *st, struct operand *o)
 
     if (in_page + size > SOFTTLB_PAGE)
         return 0;
+    if (!x86_data_room(st->c, o->seg, o->off))
+        return 0; /* the segment wants to be asked each time */
     if (st->down)
         return MIN((uint64_t)in_page, o->off) / size + 1;
     room = MIN((uint64_t)(SOFTTLB_PAGE - in_page - 1), st->mask - o->off) + 1;
@@ -379,8 +381,10 @@ static uint64_t compare(struct string *st, struct operand *a, struct operand *b)
         commit_count(st, n);
         ended = !(flags & EFL_ZF) == (st->s.rep == X86_P_F3);
     } while (!ended && go_on(st));
-    st->c->v.flags = flags; /* a fault leaves them as before the instruction */
-    return ended || !st->left;
+    if (!ended && st->left)
+        return 0;
+    st->c->v.flags = flags; /* not before the end: faults and traps on the way see the old ones */
+    return 1;
 }
 
 uint64_t helper_rep_cmps(struct vcpu *v, uint64_t packed, uint64_t unused1, uint64_t unused2)

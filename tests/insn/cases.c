@@ -439,7 +439,7 @@ static void random_state(struct native_case *c, unsigned bits)
     for (unsigned i = 0; i < 16; i++)
         set_reg(c, i, bits == 64 || i < 8 ? interesting() : 0, bits);
     set_reg(c, X86_RSP, chance(90) ? data_base() + NATIVE_PAGE + 1024 + 8 * below(64) : data_address(16, false), bits);
-    c->in.flags = 0x202 | (case_rng() & EFL_ARITH) | (chance(20) ? EFL_DF : 0) | (chance(4) ? EFL_AC : 0);
+    c->in.flags = 0x202 | (case_rng() & EFL_ARITH) | (chance(20) ? EFL_DF : 0) | (chance(4) ? EFL_AC : 0) | (chance(4) ? EFL_TF : 0);
     random_fpu(c->in.fx);
     random_memory(c->data, NATIVE_RW_BYTES);
     random_memory(c->ro, NATIVE_PAGE);

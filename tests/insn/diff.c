@@ -115,7 +115,8 @@ static bool in_pieces(const struct x86_insn *insn)
         if (!strcmp(insn->row->gen_name, long_ops[i]))
             return true;
     }
-    return insn->row->flags & X86F_X87 && insn->op[0].kind == X86_OP_MEM && !insn->op[0].size;
+    return insn->row->flags & X86F_X87 && insn->op[0].kind == X86_OP_MEM &&
+           (!insn->op[0].size || insn->op[0].size == 10);
 }
 
 static bool page_fault_equal(const struct native_case *native, const struct native_case *ours, const struct x86_insn *insn)

@@ -229,6 +229,8 @@ void machine_run(struct native_case *c)
         cpu->v.pc += segments[c->sel[X86_CS] >> 3].base;
     cpu->exc.vector = -1;
     cpu->delivering = -1;
+    cpu->ext = 0;
+    cpu->db_pending = 0;
     __atomic_fetch_and((uint32_t *)&cpu->v.events, ~(uint32_t)VCPU_EV_STOP, __ATOMIC_SEQ_CST);
     exec_run(&cpu->v);
     get_state(&c->out);

@@ -23,6 +23,7 @@ struct placed {
 };
 
 static GArray *images; /* struct placed */
+static bool handler_added;
 
 /* --- files and placing ------------------------------------------------------------------------ */
 
@@ -189,16 +190,39 @@ static int place_gdt(struct boot_plan *plan, struct cpu_boot_state *regs, struct
     return boot_copy(plan, BOOT_GDT_ADDR, buf, sizeof(buf), "GDT", err);
 }
 
+static struct reset_handler handler = {.reset = place_all};
+
+/* Of an earlier plan; files stay mapped. */
+static void forget(void)
+{
+    if (!images) {
+        return;
+    }
+    for (guint i = 0; i < images->len; i++) {
+        const struct placed *p = &g_array_index(images, struct placed, i);
+        if (!p->mapped) {
+            g_free((void *)(uintptr_t)p->data);
+        }
+    }
+    g_array_free(images, TRUE);
+    images = NULL;
+    if (handler_added) {
+        reset_handler_remove(&handler);
+        handler_added = false;
+    }
+}
+
 int boot_direct(struct boot_plan *plan, struct error **err)
 {
     static int (*const loaders[])(struct boot_plan *, const struct boot_file *,
                                   struct cpu_boot_state *,
                                   struct error **) = {boot_linux, boot_multiboot, boot_pvh};
-    static struct reset_handler handler = {.reset = place_all};
     struct cpu_boot_state regs;
     struct boot_file kernel;
     int ret = 0;
 
+    forget();
+    plan->n_e820 = 0;
     images = g_array_new(FALSE, FALSE, sizeof(struct placed));
     if (boot_file_open(&kernel, plan->cfg->kernel, "kernel", err) < 0 ||
         place_acpi(plan, err) < 0 || place_gdt(plan, &regs, err) < 0) {
@@ -217,6 +241,7 @@ int boot_direct(struct boot_plan *plan, struct error **err)
     }
     if (ret > 0) {
         reset_handler_add(&handler);
+        handler_added = true;
         cpu_set_boot_state(&regs);
     }
     return ret < 0 ? ret : 0;

@@ -250,7 +250,7 @@ static bool spin(struct vcpu *cpu, int64_t ns)
 static void sleep_until(struct vcpu *cpu, int64_t wait_ns)
 {
     struct jit_vcpu *j = jit_of(cpu);
-    int64_t end = monotonic_ns() + wait_ns;
+    int64_t end = wait_ns == TIMER_NEVER ? TIMER_NEVER : monotonic_ns() + wait_ns;
     struct timespec t = {.tv_sec = end / NS_PER_SEC, .tv_nsec = end % NS_PER_SEC};
 
     pthread_mutex_lock(&j->lock);

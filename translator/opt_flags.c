@@ -22,6 +22,7 @@ struct pass {
     uint8_t fault_live;    /* flags a fault below would need */
     uint64_t written;      /* globals written between here and the last fault below */
     bool fault_below;
+    bool removed;
     uint8_t temp_used[IR_MAX_TEMPS / 8];
     uint8_t label_live[IR_MAX_LABELS];
     uint8_t label_fault[IR_MAX_LABELS];
@@ -101,12 +102,12 @@ static void define_flags(struct pass *p, struct ir_insn *i)
 {
     unsigned sure;
 
+    if (!i->fdef)
+        return;
     i->flive = i->fdef & (p->live | p->fault_live);
     i->finfo = (i->fdef & p->live ? IR_FL_READ : 0) | (i->fdef & p->fault_live ? IR_FL_FAULT : 0);
     if (i->finfo & IR_FL_FAULT && intact(p, i))
         i->finfo |= IR_FL_INTACT;
-    if (!i->fdef)
-        return;
     sure = surely_defined(i, p->b);
     p->live &= ~sure;
     p->fault_live &= ~sure;
@@ -114,11 +115,9 @@ static void define_flags(struct pass *p, struct ir_insn *i)
         p->fault_below = false;
 }
 
-static bool removable(const struct pass *p, const struct ir_insn *i)
+static bool removable(const struct pass *p, const struct ir_insn *i, unsigned attrs)
 {
-    const struct ir_op_info *op = &ir_op_info[i->op];
-
-    if (op->attrs & (IRA_EFFECT | IRA_LOADS | IRA_STORES | IRA_FAULTS | IRA_SYNC | IRA_END))
+    if (attrs & (IRA_EFFECT | IRA_LOADS | IRA_STORES | IRA_FAULTS | IRA_SYNC | IRA_END))
         return false;
     return !i->flive && result_dead(p, i->dst) && result_dead(p, i->dst2);
 }
@@ -138,9 +137,9 @@ static void use_sources(struct pass *p, const struct ir_insn *i)
 }
 
 /* Where control flow comes together or parts. */
-static void control(struct pass *p, const struct ir_insn *i)
+static void control(struct pass *p, const struct ir_insn *i, unsigned attrs)
 {
-    if (ir_op_info[i->op].attrs & (IRA_END | IRA_LEAVES))
+    if (attrs & (IRA_END | IRA_LEAVES))
         p->live = OSZAPC;
     if (i->op == IR_label) {
         p->label_live[i->aux] = p->live;
@@ -171,17 +170,27 @@ static void note_writes(struct pass *p, const struct ir_insn *i)
         p->written = UINT64_MAX;
 }
 
+/* Most insns go through here with no flags and no control flow: attrs says what there is to do. */
 static void visit(struct pass *p, struct ir_insn *i)
 {
-    control(p, i);
+    const struct ir_op_info *op = &ir_op_info[i->op];
+
+    if (i->op == IR_insn)
+        return;
+    if (op->attrs & IRA_AUX)
+        control(p, i, op->attrs);
+    else if (op->attrs & IRA_END)
+        p->live = OSZAPC;
     define_flags(p, i);
-    if (removable(p, i)) {
+    if (removable(p, i, op->attrs)) {
         i->op = REMOVED;
+        p->removed = true;
         return;
     }
     note_writes(p, i);
-    p->live |= ir_insn_fuse(i, p->b);
-    if (may_fault(i, p->b))
+    if (op->fuse)
+        p->live |= ir_insn_fuse(i, p->b);
+    if (op->attrs & (IRA_LOADS | IRA_STORES | IRA_FAULTS) && may_fault(i, p->b))
         meet_fault(p);
     use_sources(p, i);
 }
@@ -205,8 +214,10 @@ void opt_flags(struct ir_block *b)
     p.fault_live = 0;
     p.written = 0;
     p.fault_below = false;
+    p.removed = false;
     memset(p.temp_used, 0, (b->n_temps + 7) / 8);
     for (unsigned n = b->n_insns; n-- > 0;)
         visit(&p, &b->insns[n]);
-    drop_removed(b);
+    if (p.removed)
+        drop_removed(b);
 }

@@ -27,11 +27,17 @@
 
 #define PAGE_MASK (~(uint64_t)(SOFTTLB_PAGE - 1))
 #define LINE_BITS 6
+/* A page written this often (doubled with each time) is data now: all its blocks go, so that
+   stores become fast again. */
+#define WRITES_TO_DROP 32u
+#define MAX_DROPS      10
 #define MAX_RELINKS 8 /* of a page-leaving edge: each takes a slot */
 
 struct code_page {
     uint64_t lines; /* atomic: 64-byte lines that hold translated code */
     uint32_t gen;   /* atomic: rises with every write that is noticed */
+    uint16_t writes; /* since the last time all blocks were dropped; a hint, races do not matter */
+    uint8_t drops;
     struct tb *tbs; /* linked by page_next[tb_page_index()] */
 };
 
@@ -379,6 +385,15 @@ static void invalidate_in_page(struct code_page *p, ram_addr_t addr, uint64_t le
     page_recount(p, page);
 }
 
+__attribute__((no_sanitize("thread"))) static bool is_data_now(struct code_page *p)
+{
+    if (!__atomic_load_n(&p->lines, __ATOMIC_RELAXED) || ++p->writes < WRITES_TO_DROP << p->drops)
+        return false;
+    p->writes = 0;
+    p->drops = MIN(p->drops + 1, MAX_DROPS);
+    return true;
+}
+
 static void written_in_page(ram_addr_t addr, uint64_t len)
 {
     struct code_page *p = page_get(addr);
@@ -386,6 +401,10 @@ static void written_in_page(ram_addr_t addr, uint64_t len)
     if (!p)
         return;
     __atomic_fetch_add(&p->gen, 1, __ATOMIC_SEQ_CST);
+    if (is_data_now(p)) {
+        addr &= PAGE_MASK;
+        len = SOFTTLB_PAGE;
+    }
     if (!(__atomic_load_n(&p->lines, __ATOMIC_SEQ_CST) & line_mask(addr & ~PAGE_MASK, len)))
         return;
     pthread_mutex_lock(&lock);

@@ -37,17 +37,40 @@ static void advance(struct gen *g, ir_ref reg)
     gen_op2(g, IR_add, t, reg, reg, step, 0);
 }
 
-/* Is it a repetition (then the helper does it all)? */
-static bool repeated(struct gen *g, enum x86_helper h)
+static ir_ref string_arg(struct gen *g)
 {
     struct x86_string s = {.size = (uint8_t)ir_type_bytes(element(g)), .asize = g->in->asize, .seg = g->in->seg,
                            .rep = g->in->prefix & (X86_P_F3 | X86_P_F2), .one = g->stepping};
+
+    return gen_const(g, (int64_t)x86_string_pack(s));
+}
+
+/* Is it a repetition (then the helper does it all)? */
+static bool repeated(struct gen *g, enum x86_helper h)
+{
+    if (!(g->in->prefix & (X86_P_F3 | X86_P_F2)))
+        return false;
+    gen_restart_ifz(g, gen_helper_value(g, h, string_arg(g), IR_NONE, IR_NONE));
+    return true;
+}
+
+/* The same, trying a leaf helper first; the other goes on where that gives up. */
+static bool repeated_fast(struct gen *g, enum x86_helper leaf, enum x86_helper h)
+{
+    unsigned label;
+    struct ir_insn *i;
     ir_ref done;
 
-    if (!s.rep)
-        return false;
-    done = gen_helper_value(g, h, gen_const(g, (int64_t)x86_string_pack(s)), IR_NONE, IR_NONE);
-    gen_restart_ifz(g, done);
+    if (g->stepping || !(g->in->prefix & (X86_P_F3 | X86_P_F2)))
+        return repeated(g, h);
+    done = gen_helper_value(g, leaf, string_arg(g), IR_NONE, IR_NONE);
+    label = g->b->n_labels++;
+    i = ir_emit(g->b, IR_skip_ifz, IR_I64);
+    i->cond = IR_NE;
+    i->src[0] = done;
+    i->aux = label;
+    repeated(g, h);
+    ir_emit(g->b, IR_label, IR_I64)->aux = label;
     return true;
 }
 
@@ -55,7 +78,7 @@ void gen_movs(struct gen *g)
 {
     ir_ref v;
 
-    if (repeated(g, HLP_rep_movs))
+    if (repeated_fast(g, HLP_leaf_movs, HLP_rep_movs))
         return;
     v = gen_ld(g, element(g), source_mem(g));
     gen_st(g, element(g), dest_mem(g, GEN_WRITE), v);
@@ -65,7 +88,7 @@ void gen_movs(struct gen *g)
 
 void gen_stos(struct gen *g)
 {
-    if (repeated(g, HLP_rep_stos))
+    if (repeated_fast(g, HLP_leaf_stos, HLP_rep_stos))
         return;
     gen_st(g, element(g), dest_mem(g, GEN_WRITE), IR_GLOBAL(X86_RAX));
     advance(g, REF_RDI);

@@ -336,7 +336,7 @@ def chosen_rows(options):
 
 
 def build(options):
-    needed = ['demo', 'bench'] + (['debian-disk'] if options.disk else [])
+    needed = ['demo amd64', 'bench'] + (['debian-disk'] if options.disk else [])
     missing = systems.build_guests(needed)
     if missing:
         sys.exit(missing)

@@ -5,7 +5,7 @@
 # Sourced, not run. A script sets nothing before sourcing it; afterwards
 #   $guests      absolute output directory (DOPPEL_GUESTS or build/guests)
 #   $top         the source tree
-#   begin NAME INPUT...   exits the script early if NAME is up to date
+#   begin NAME INPUT...   exits the (sub)shell early if NAME is up to date
 #   finish NAME           records that NAME is complete
 #   unpack PACKAGE[:ARCH] DIR
 
@@ -32,16 +32,16 @@ PATH=$PATH:/usr/sbin:/sbin
 # begin NAME INPUT...: take NAME's lock; exit 0 if NAME was already built from
 # the same inputs (contents of the files named, which include the caller).
 begin() {
-    local name=$1
+    local name=$1 flat=${1//\//-}
     shift
-    exec 8>"$guests/.$name.lock"
+    exec 8>"$guests/.$flat.lock"
     flock 8
     stamp=$(cat "$0" "$@" | sha256sum | cut -d' ' -f1)
     if [ "$(cat "$guests/$name/.stamp" 2>/dev/null)" = "$stamp" ]; then
         say "$guests/$name is up to date"
         exit 0
     fi
-    work=$(mktemp -d "$guests/.$name.XXXXXX")
+    work=$(mktemp -d "$guests/.$flat.XXXXXX")
     trap 'rm -rf "$work"' EXIT
     mkdir "$work/out"
 }
@@ -49,7 +49,8 @@ begin() {
 # finish NAME: put $work/out in place of $guests/NAME in one step
 finish() {
     echo "$stamp" >"$work/out/.stamp"
-    rm -rf "$guests/$1"
+    mkdir -p "$(dirname "$guests/$1")"
+    rm -rf "${guests:?}/$1"
     mv "$work/out" "$guests/$1"
     say "built $guests/$1"
 }
@@ -74,6 +75,8 @@ APT::Architecture "amd64";
 APT::Architectures { "amd64"; "i386"; };
 APT::Sandbox::User "root";
 Acquire::Languages "none";
+Acquire::Retries "2";
+Acquire::http::Timeout "20";
 CONF
 }
 

@@ -77,7 +77,7 @@ QUIT = [Send('\x01x')]          # Ctrl-a x
 class Entry:
     args: list                  # {g} is the guests' directory, {t} a temporary one
     steps: list
-    guests: list = field(default_factory=list)      # scripts/guests/*
+    guests: list = field(default_factory=list)      # scripts/guests/* with arguments
     disks: list = field(default_factory=list)       # copied to {t}, since they are written
     sources: list = field(default_factory=list)     # of tests/sys, in the tar disk {t}/sources
     status: int = 0             # None: not looked at
@@ -87,7 +87,7 @@ class Entry:
 def demo(arch, cpus=1):
     prompt = Expect('doppel# ')
     return Entry(
-        guests=['demo'],
+        guests=['demo ' + arch],
         args=['-m', '256', '-nographic', '-kernel', '{g}/demo/%s/vmlinuz' % arch, '-initrd',
               '{g}/demo/%s/initrd.gz' % arch, '-append', 'console=ttyS0 quiet', '-smp', str(cpus)],
         steps=[Expect(r'doppel demo: Linux \S+ up in [\d.]+ s', 180, 'init'), prompt,
@@ -206,8 +206,9 @@ def lacks_emulator(options):
 def build_guests(names):
     """Run the scripts; None, or why a guest cannot be had."""
     for name in names:
-        script = os.path.join(TOP, 'scripts', 'guests', name)
-        done = subprocess.run([script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        script, *arguments = name.split()
+        script = os.path.join(TOP, 'scripts', 'guests', script)
+        done = subprocess.run([script, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True, check=False)
         if done.returncode:
             return (done.stdout.strip() or script).splitlines()[-1]

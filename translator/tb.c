@@ -42,7 +42,7 @@ struct code_page {
 };
 
 struct tb **tb_hash_table;
-const struct tb_slot tb_slot_none;
+const struct tb_slot tb_slot_none = {.ctx = UINT64_MAX};
 const struct backend_ops *backend;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct code_page **pages; /* by RAM page number; made once, kept */

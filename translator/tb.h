@@ -31,7 +31,7 @@ struct tb_slot {
     const void *code; /* the target's entry */
     struct tb *to;
 };
-extern const struct tb_slot tb_slot_none; /* matches nothing: ctx 0 is never used */
+extern const struct tb_slot tb_slot_none; /* matches nothing: no context has its ctx, nor has live_ctx */
 
 /* One direct exit of a block; read by translated code, kept out of the code buffer. */
 struct tb_edge {

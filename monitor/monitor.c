@@ -11,6 +11,7 @@
 #include "block/block.h"
 #include "chardev/chardev.h"
 #include "hw/core/device.h"
+#include "hw/display/vga.h"
 #include "system/runstate.h"
 #include "system/version.h"
 #include "util/error.h"
@@ -189,11 +190,26 @@ static void info_jit(struct monitor *m, char **words)
     accel_print_stats(print_counter, m);
 }
 
+static bool is_vga(struct device *dev, void *opaque)
+{
+    return !strcmp(dev->cls->name, "VGA");
+}
+
+static void info_screen(struct monitor *m, char **words)
+{
+    struct device *dev = device_for_each(is_vga, NULL);
+    char *text = dev ? vga_text_dump(vga_pci_chip(dev)) : NULL;
+
+    print(m, "%s", text ? text : "The screen is not in text mode.\n");
+    g_free(text);
+}
+
 static const struct command info_commands[] = {
     {"block", "", "drives and their media", info_block},
     {"chardev", "", "character devices", info_chardev},
     {"jit", "", "counters of the translator", info_jit},
     {"qtree", "", "devices and their properties", info_qtree},
+    {"screen", "", "the text on the screen", info_screen},
     {"status", "", "running or paused", info_status},
     {"version", "", "of doppel", info_version},
     {NULL},

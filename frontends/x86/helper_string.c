@@ -52,22 +52,22 @@ static void set_register(struct string *st, unsigned reg, uint64_t value)
     *r = st->s.asize == 2 ? deposit64(*r, 0, 16, value) : value & st->mask;
 }
 
-/* REP MOVS and STOS with 32-bit addresses clear the upper halves before anything else. */
+/* With 32-bit addresses the upper half of RCX is cleared before anything else, */
+static void cut_count(struct string *st)
+{
+    if (st->s.rep && st->s.asize == 4)
+        set_register(st, X86_RCX, st->c->v.greg[X86_RCX]);
+}
+
+/* and those of the pointers by REP MOVS and STOS. */
 static void cut_registers(struct string *st, bool source)
 {
+    cut_count(st);
     if (st->s.asize != 4)
         return;
-    set_register(st, X86_RCX, st->c->v.greg[X86_RCX]);
     set_register(st, X86_RDI, st->c->v.greg[X86_RDI]);
     if (source)
         set_register(st, X86_RSI, st->c->v.greg[X86_RSI]);
-}
-
-/* A count of 0: nothing happens but that (E)CX is written. */
-static uint64_t no_elements(struct string *st)
-{
-    set_register(st, X86_RCX, 0);
-    return 1;
 }
 
 static void commit_operand(struct string *st, const struct operand *o, uint64_t n)
@@ -256,7 +256,7 @@ uint64_t helper_rep_movs(struct vcpu *v, uint64_t a, uint64_t unused1, uint64_t 
     src.seg = st.s.seg;
     cut_registers(&st, true);
     if (!st.left)
-        return no_elements(&st);
+        return 1;
     do {
         uint64_t n = chunk(&st, &src, &dst);
 
@@ -290,7 +290,7 @@ uint64_t helper_rep_stos(struct vcpu *v, uint64_t a, uint64_t unused1, uint64_t 
     string_init(&st, v, a);
     cut_registers(&st, false);
     if (!st.left)
-        return no_elements(&st);
+        return 1;
     do {
         uint64_t n = chunk(&st, &dst, NULL);
 
@@ -315,8 +315,9 @@ uint64_t helper_rep_lods(struct vcpu *v, uint64_t a, uint64_t unused1, uint64_t 
 
     string_init(&st, v, a);
     src.seg = st.s.seg;
+    cut_count(&st);
     if (!st.left)
-        return no_elements(&st);
+        return 1;
     do {
         uint64_t n = chunk(&st, &src, NULL);
         uint64_t value = src.host ? host_element(element_at(&st, &src, n, n - 1), st.s.size) : load_element(&st, &src);
@@ -369,8 +370,9 @@ static uint64_t compare(struct string *st, struct operand *a, struct operand *b)
     uint32_t flags;
     bool ended;
 
+    cut_count(st);
     if (!st->left)
-        return no_elements(st);
+        return 1;
     do {
         uint64_t n = chunk(st, b, a); /* as hardware: ES:rDI first */
 
@@ -454,7 +456,7 @@ static uint64_t port_string(struct vcpu *v, uint64_t packed, bool in)
         o.seg = st.s.seg;
     x86_check_io(st.c, port, st.s.size);
     if (!st.left)
-        return no_elements(&st);
+        return 1;
     do {
         uint64_t n = chunk(&st, &o, NULL);
 

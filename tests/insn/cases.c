@@ -489,12 +489,14 @@ static void place(struct native_case *c, unsigned len, unsigned bits)
     c->in.rip = code_base(bits) + c->code_at;
 }
 
-/* A branch to itself; a locked access whose alignment the 16-bit address leaves to chance. */
+/* A branch to itself; a locked access whose alignment a 16-bit address leaves to chance. */
 static bool endless(const struct x86_insn *in, unsigned bits)
 {
+    bool locked = in->prefix & X86_P_LOCK || !strcmp(in->row->gen_name, "xchg");
+
     if (in->op[0].kind == X86_OP_REL)
-        return in->imm == -(int64_t)in->len;
-    return bits != 16 && in->asize == 2 && in->is_mem && (in->prefix & X86_P_LOCK || !strcmp(in->row->gen_name, "xchg"));
+        return !((in->imm + in->len) & (int64_t)mask64(8u * in->osize));
+    return locked && in->asize == 2 && in->is_mem && (bits != 16 || in->base < 0);
 }
 
 bool case_build(struct native_case *c, const struct x86_row *row, unsigned bits, struct x86_insn *in)

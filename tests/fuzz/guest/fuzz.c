@@ -2,7 +2,7 @@
 /*
  * Random-code guest: makes the next case. A case is a page and more of bytes at CODE: random ones mixed
  * with instructions that reach the devices (ports, MMIO), control registers, MSRs and descriptor tables.
- * Progress goes to the debug console (port E9h): one dot per 64 cases.
+ * Progress goes to the debug console (port E9h): one dot per 8 cases.
  */
 typedef unsigned char byte;
 typedef unsigned short u16_t;
@@ -195,7 +195,7 @@ int next_case(void)
     if (state == 0) {
         state = 1;
     }
-    if ((++count & 63) == 0) {
+    if ((++count & 7) == 0) {
         out8(0xe9, '.');
     }
     int mode = rnd() & 3;

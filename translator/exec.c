@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The run loop: poll, find or make the block for the current state, enter it, follow its exit;
- * context ids and the code TLB (exec_state.h); exclusive sections and grace periods.
+ * the code TLB (exec_state.h); exclusive sections and grace periods.
  *
  * "Inside" means: seq is odd, the vCPU is in translated code or holds pointers to blocks. It goes
  * outside to poll, to translate, and when it leaves the loop. An exclusive section begins when
@@ -35,8 +35,6 @@ static __thread struct vcpu *current;
 static pthread_mutex_t excl_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t excl_cond = PTHREAD_COND_INITIALIZER;
 static bool excl_active; /* written with the lock, read without */
-
-static uint64_t next_gen = 1;
 
 unsigned exec_vcpu_count(void)
 {
@@ -167,88 +165,17 @@ void exec_grace(struct vcpu *self)
     }
 }
 
-/* --- context ids ---------------------------------------------------------------------- */
-
-static uint64_t new_gen(void)
-{
-    return __atomic_fetch_add(&next_gen, 1, __ATOMIC_RELAXED);
-}
-
-static uint64_t space_gen(struct exec_state *x)
-{
-    if (x->space_gens[x->space] < x->min_gen)
-        x->space_gens[x->space] = new_gen();
-    return x->space_gens[x->space];
-}
-
-static void set_ctx(struct vcpu *cpu)
-{
-    struct exec_state *x = cpu->exec;
-    uint64_t gen = x->modes[x->mode].nonglobal ? space_gen(x) : x->global_gen;
-
-    vcpu_set_ctx(cpu, (uint64_t)x->mode << 48 | gen);
-}
-
-/* Void all generations; `modes` too: forget which modes ran non-global code. */
-static void renew_all(struct exec_state *x, bool modes)
-{
-    x->stats.renewals++;
-    x->min_gen = x->global_gen = new_gen();
-    memset(x->bloom, 0, sizeof(x->bloom));
-    for (unsigned i = 0; modes && i < ARRAY_SIZE(x->modes); i++)
-        x->modes[i].nonglobal = false;
-}
-
-static bool same_mode(const struct exec_mode *m, const struct tb_key *k)
-{
-    return m->used && m->mode == k->mode && m->variant == k->variant && m->cs_base == k->cs_base &&
-           m->cs_limit == k->cs_limit;
-}
-
-static unsigned mode_number(struct exec_state *x, const struct tb_key *k)
-{
-    unsigned mask = ARRAY_SIZE(x->modes) - 1;
-    unsigned i = ((k->mode ^ k->cs_base << 9 ^ k->cs_limit ^ (uint64_t)k->variant << 50) *
-                  0x9e3779b97f4a7c15u) >> 56 & mask;
-
-    for (; x->modes[i].used; i = (i + 1) & mask)
-        if (same_mode(&x->modes[i], k))
-            return i;
-    if (x->n_modes > mask / 4 * 3) {
-        memset(x->modes, 0, sizeof(x->modes));
-        x->n_modes = 0;
-        renew_all(x, false);
-    }
-    x->n_modes++;
-    x->modes[i] = (struct exec_mode){.mode = k->mode, .cs_base = k->cs_base, .cs_limit = k->cs_limit,
-                                     .variant = k->variant, .used = true};
-    x->stats.contexts++;
-    return i;
-}
-
-void vcpu_context_changed(struct vcpu *cpu)
-{
-    struct exec_state *x = cpu->exec;
-
-    if (!x)
-        return;
-    memset(&x->key, 0, sizeof(x->key));
-    frontend->get_mode(cpu, &x->key);
-    x->key.phys = x->key.phys2 = x->key.pc = 0;
-    x->non_flat = x->key.cs_base || x->key.cs_limit;
-    x->mode = mode_number(x, &x->key);
-    set_ctx(cpu);
-}
+/* --- address spaces ------------------------------------------------------------------- */
 
 void vcpu_flush_code(struct vcpu *cpu, bool global_too)
 {
     struct exec_state *x = cpu->exec;
 
     if (global_too)
-        renew_all(x, true);
+        exec_renew_all(x, true);
     else
-        x->space_gens[x->space] = new_gen();
-    set_ctx(cpu);
+        x->space_gens[x->space] = exec_new_gen();
+    exec_set_ctx(cpu);
 }
 
 void vcpu_set_space(struct vcpu *cpu, unsigned space, bool flush)
@@ -258,8 +185,8 @@ void vcpu_set_space(struct vcpu *cpu, unsigned space, bool flush)
     softtlb_set_space(cpu, space, flush);
     x->space = space % SOFTTLB_SPACES;
     if (flush)
-        x->space_gens[x->space] = new_gen();
-    set_ctx(cpu);
+        x->space_gens[x->space] = exec_new_gen();
+    exec_set_ctx(cpu);
 }
 
 void vcpu_flush_space(struct vcpu *cpu, unsigned space)
@@ -268,7 +195,7 @@ void vcpu_flush_space(struct vcpu *cpu, unsigned space)
 
     softtlb_flush_space(cpu, space);
     x->space_gens[space % SOFTTLB_SPACES] = 0;
-    set_ctx(cpu);
+    exec_set_ctx(cpu);
 }
 
 void vcpu_flush_everything(struct vcpu *cpu)
@@ -309,8 +236,8 @@ void vcpu_flush_code_page(struct vcpu *cpu, gva_t addr)
 
         if (x->bloom[h / 64 % BLOOM_WORDS] >> h % 64 & 1) {
             x->stats.page_renewals++;
-            renew_all(x, false);
-            set_ctx(cpu);
+            exec_renew_all(x, false);
+            exec_set_ctx(cpu);
             return;
         }
     }
@@ -342,7 +269,7 @@ static struct code_place walk_code(struct vcpu *cpu, gva_t pc)
     place.ram = sec.ram;
     if (!w.global && !x->modes[x->mode].nonglobal) {
         x->modes[x->mode].nonglobal = true;
-        set_ctx(cpu);
+        exec_set_ctx(cpu);
     }
     bloom_add(x, page, w.span);
     *ctlb_slot(x, page) = (struct ctlb_entry){.page = page, .ctx = cpu->ctx, .ram = sec.ram};
@@ -786,7 +713,7 @@ int exec_vcpu_init(struct vcpu *cpu)
         free(x);
         return -ENOMEM;
     }
-    x->global_gen = x->min_gen = new_gen();
+    x->global_gen = x->min_gen = exec_new_gen();
     ir_block_init(&x->ir);
     for (unsigned i = 0; i < ARRAY_SIZE(cpu->jmp); i++)
         cpu->jmp[i] = (struct jmp_entry){.ctx = UINT64_MAX};

@@ -70,6 +70,12 @@ static inline void exec_fill_jmp(struct vcpu *cpu, uint64_t pc, struct tb *tb)
     *j = (struct jmp_entry){.pc = pc, .ctx = cpu->ctx, .code = tb->code, .tb = tb};
 }
 
+/* exec_context.c */
+uint64_t exec_new_gen(void);
+void exec_set_ctx(struct vcpu *cpu); /* after a change of mode, space or generations */
+/* Void all generations; `modes` too: forget which modes ran non-global code. */
+void exec_renew_all(struct exec_state *x, bool modes);
+
 /* The hash table of blocks. */
 #define TB_HASH_BITS 17
 extern struct tb **tb_hash_table;

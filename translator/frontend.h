@@ -27,7 +27,8 @@ struct frontend_ops {
     const struct ir_helper *helpers; unsigned n_helpers;
     size_t cpu_size; /* of the frontend's CPU struct, which starts with struct vcpu */
 
-    /* Mode part of the key from the current state (mode, cs_base, cs_limit, variant, pc if non-flat); cheap. */
+    /* Mode part of the key from the current state (mode, cs_base, cs_limit, variant; pc not 0: it is part of the
+       key). Cheap, leaf code. */
     void (*get_mode)(struct vcpu *cpu, struct tb_key *key);
     /* Page-table walk. On failure: raises the guest's exception and does not return, or with
        probe_only returns -1. For TLB_FETCH mmu_idx is 0 and the class is that of the current CPL.

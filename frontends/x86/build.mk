@@ -6,6 +6,8 @@ obj-y += frontends/x86/gen_sse.o frontends/x86/gen_x87.o frontends/x86/leaf_fpu.
 obj-y += frontends/x86/leaf_string.o
 cflags-frontends/x86/leaf_fpu.o = -mgeneral-regs-only -fno-sanitize=all
 cflags-frontends/x86/leaf_string.o = -mgeneral-regs-only -fno-sanitize=all
+obj-y += frontends/x86/leaf_sys.o
+cflags-frontends/x86/leaf_sys.o = -mgeneral-regs-only -fno-sanitize=all
 obj-y += frontends/x86/cpu.o frontends/x86/mmu.o frontends/x86/seg.o frontends/x86/far.o frontends/x86/task.o
 obj-y += frontends/x86/interrupt.o frontends/x86/smm.o frontends/x86/msr.o frontends/x86/cpuid.o frontends/x86/debug.o
 obj-y += frontends/x86/io.o frontends/x86/helper_sys.o frontends/x86/gen_sys.o frontends/x86/frontend.o

@@ -280,9 +280,26 @@ void gen_retf(struct gen *g)
     gen_exit_lookup(g);
 }
 
+/* Leave if the quick helper (64-bit, ring 0) did it. */
+static void iret_quick(struct gen *g)
+{
+    ir_ref done = gen_helper_value(g, HLP_iret_quick, IR_NONE, IR_NONE, IR_NONE);
+    struct ir_insn *i = ir_emit(g->b, IR_skip_ifz, IR_I64);
+
+    i->cond = IR_NE;
+    i->src[0] = done;
+    i->aux = g->b->n_labels;
+}
+
 void gen_iret(struct gen *g)
 {
+    bool quick = g->code64 && !g->cpl && g->in->osize == 8 && !g->stepping;
+
+    if (quick)
+        iret_quick(g);
     gen_helper(g, HLP_iret, gen_const(g, g->in->osize), next_ip(g), IR_NONE);
+    if (quick)
+        ir_emit(g->b, IR_label, IR_I64)->aux = g->b->n_labels++;
     gen_exit_lookup(g);
 }
 
@@ -313,15 +330,27 @@ void gen_into(struct gen *g)
     gen_exit_lookup(g);
 }
 
+/* What the leaf helpers of SYSCALL and SYSRET refused. */
+static void raise_refused(struct gen *g, ir_ref vector)
+{
+    struct ir_insn *i = ir_emit(g->b, IR_skip_ifz, IR_I64);
+
+    i->cond = IR_E;
+    i->src[0] = vector;
+    i->aux = g->b->n_labels;
+    gen_helper(g, HLP_raise, vector, IR_NONE, IR_NONE);
+    ir_emit(g->b, IR_label, IR_I64)->aux = g->b->n_labels++;
+}
+
 void gen_syscall(struct gen *g)
 {
-    gen_helper(g, HLP_syscall, next_ip(g), IR_NONE, IR_NONE);
+    raise_refused(g, gen_helper_value(g, HLP_syscall, next_ip(g), IR_NONE, IR_NONE));
     gen_exit_lookup(g);
 }
 
 void gen_sysret(struct gen *g)
 {
-    gen_helper(g, HLP_sysret, gen_const(g, g->in->osize == 8), IR_NONE, IR_NONE);
+    raise_refused(g, gen_helper_value(g, HLP_sysret, gen_const(g, g->in->osize == 8), IR_NONE, IR_NONE));
     gen_exit_lookup(g);
 }
 
@@ -349,7 +378,7 @@ void gen_popf(struct gen *g)
 {
     ir_ref value = gen_ld(g, g->type, gen_stack_mem(g, 0, g->in->osize, GEN_READ));
 
-    gen_helper(g, HLP_popf, as64(g, value, g->type), gen_const(g, g->in->osize), IR_NONE);
+    gen_helper(g, g->mode & X86_MODE_VM ? HLP_popf_vm86 : HLP_popf, as64(g, value, g->type), gen_const(g, g->in->osize), IR_NONE);
     gen_sp_add(g, g->in->osize);
     gen_exit_lookup_next(g);
 }

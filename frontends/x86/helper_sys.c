@@ -200,59 +200,7 @@ uint64_t helper_into(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
     return 0;
 }
 
-/* --- fast system calls ---------------------------------------------------------------------- */
-
-static void flat_code(struct x86_cpu *c, uint16_t selector, unsigned cpl, bool wide)
-{
-    x86_seg_put(c, X86_CS, (selector & ~3) | cpl, 0, UINT32_MAX,
-                SEG_G | (wide ? SEG_L : SEG_DB) | SEG_P | cpl << 5 | SEG_S | DT_CODE | DT_RW | DT_ACCESSED);
-    c->cpl = cpl;
-}
-
-static void flat_stack(struct x86_cpu *c, uint16_t selector, unsigned cpl)
-{
-    x86_seg_put(c, X86_SS, (selector & ~3) | cpl, 0, UINT32_MAX,
-                SEG_G | SEG_DB | SEG_P | cpl << 5 | SEG_S | DT_RW | DT_ACCESSED);
-}
-
-/* a = next. Only in 64-bit mode, as Intel's processors have it. */
-uint64_t helper_syscall(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
-{
-    struct x86_cpu *c = X86_CPU(v);
-    uint32_t flags;
-
-    if (!(c->efer & EFER_SCE))
-        x86_fault(c, X86_UD);
-    flags = x86_get_eflags(c);
-    v->greg[X86_RCX] = a;
-    v->greg[X86_R11] = flags & ~EFL_RF;
-    x86_put_eflags(c, flags & ~c->sfmask & ~EFL_RF);
-    flat_code(c, c->star >> 32, 0, true);
-    flat_stack(c, (c->star >> 32) + 8, 0);
-    v->pc = c->lstar;
-    x86_update_mode(c);
-    return 0;
-}
-
-/* a = operand size 64? */
-uint64_t helper_sysret(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
-{
-    const uint32_t keep = EFL_ARITH | EFL_TF | EFL_IF | EFL_DF | EFL_IOPL | EFL_NT | EFL_AC | EFL_VIF | EFL_VIP | EFL_ID;
-    struct x86_cpu *c = X86_CPU(v);
-    uint16_t base = c->star >> 48;
-
-    if (!(c->efer & EFER_SCE))
-        x86_fault(c, X86_UD);
-    if (a && !x86_canonical(v->greg[X86_RCX]))
-        x86_fault(c, X86_GP);
-    x86_put_eflags(c, v->greg[X86_R11] & keep);
-    flat_code(c, a ? base + 16 : base, 3, a);
-    flat_stack(c, base + 8, 3);
-    v->pc = a ? v->greg[X86_RCX] : (uint32_t)v->greg[X86_RCX];
-    x86_update_mode(c);
-    x86_request_poll(c);
-    return 0;
-}
+/* --- SYSENTER, SYSEXIT (SYSCALL, SYSRET: leaf_sys.c) ------------------------------------------- */
 
 uint64_t helper_sysenter(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
 {
@@ -262,8 +210,8 @@ uint64_t helper_sysenter(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused
     if (!x86_pe(c) || !(c->sysenter_cs & 0xfffc))
         x86_fault(c, X86_GP);
     c->eflags &= ~(EFL_VM | EFL_IF | EFL_RF);
-    flat_code(c, c->sysenter_cs, 0, wide);
-    flat_stack(c, c->sysenter_cs + 8, 0);
+    x86_flat_code(c, c->sysenter_cs, 0, wide);
+    x86_flat_stack(c, c->sysenter_cs + 8, 0);
     v->greg[X86_RSP] = wide ? c->sysenter_esp : (uint32_t)c->sysenter_esp;
     v->pc = wide ? c->sysenter_eip : (uint32_t)c->sysenter_eip;
     x86_update_mode(c);
@@ -280,8 +228,8 @@ uint64_t helper_sysexit(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
         x86_fault(c, X86_GP);
     if (a && (!x86_canonical(v->greg[X86_RCX]) || !x86_canonical(v->greg[X86_RDX])))
         x86_fault(c, X86_GP);
-    flat_code(c, c->sysenter_cs + off, 3, a);
-    flat_stack(c, c->sysenter_cs + off + 8, 3);
+    x86_flat_code(c, c->sysenter_cs + off, 3, a);
+    x86_flat_stack(c, c->sysenter_cs + off + 8, 3);
     v->greg[X86_RSP] = a ? v->greg[X86_RCX] : (uint32_t)v->greg[X86_RCX];
     v->pc = a ? v->greg[X86_RDX] : (uint32_t)v->greg[X86_RDX];
     x86_update_mode(c);
@@ -290,19 +238,6 @@ uint64_t helper_sysexit(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
 }
 
 /* --- flags ------------------------------------------------------------------------------------ */
-
-static uint32_t popf_mask(const struct x86_cpu *c, unsigned size)
-{
-    uint32_t mask = EFL_ARITH | EFL_TF | EFL_DF | EFL_NT;
-
-    if (size != 2)
-        mask |= EFL_AC | EFL_ID;
-    if (c->cpl <= x86_iopl(c))
-        mask |= EFL_IF;
-    if (c->cpl == 0)
-        mask |= EFL_IOPL;
-    return mask;
-}
 
 /* POPF in vm86 with IOPL < 3: with VME the 16-bit form sets VIF for IF. */
 static void popf_vme(struct x86_cpu *c, uint32_t value, unsigned size)
@@ -313,17 +248,13 @@ static void popf_vme(struct x86_cpu *c, uint32_t value, unsigned size)
     x86_set_eflags(c, value, EFL_ARITH | EFL_DF | EFL_NT | EFL_VIF);
 }
 
-/* a = value popped, b = operand size. */
-uint64_t helper_popf(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
+/* In vm86. a = value popped, b = operand size. */
+uint64_t helper_popf_vm86(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
 {
-    struct x86_cpu *c = X86_CPU(v);
-
-    if (x86_pe(c) && x86_vm(c) && x86_iopl(c) < 3) {
-        popf_vme(c, a, b);
-        return 0;
-    }
-    x86_set_eflags(c, a & ~EFL_RF, popf_mask(c, b) | EFL_RF);
-    x86_request_poll(c);
+    if (x86_iopl(X86_CPU(v)) < 3)
+        popf_vme(X86_CPU(v), a, b);
+    else
+        helper_popf(v, a, b, 0);
     return 0;
 }
 
@@ -336,33 +267,6 @@ uint64_t helper_virtual_if(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unus
     if (!virtual || (a && (c->eflags & EFL_VIP)))
         x86_fault(c, X86_GP);
     c->eflags = a ? c->eflags | EFL_VIF : c->eflags & ~EFL_VIF;
-    return 0;
-}
-
-/* STI where the following instruction is in another block. */
-uint64_t helper_sti_shadow(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
-{
-    struct x86_cpu *c = X86_CPU(v);
-
-    c->intr_shadow = true;
-    x86_update_mode(c);
-    return 0;
-}
-
-/* Interrupts may have become deliverable. */
-uint64_t helper_poll(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
-{
-    x86_request_poll(X86_CPU(v));
-    return 0;
-}
-
-/* STAC, CLAC: a = set? */
-uint64_t helper_set_ac(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
-{
-    struct x86_cpu *c = X86_CPU(v);
-
-    c->eflags = a ? c->eflags | EFL_AC : c->eflags & ~EFL_AC;
-    x86_update_mode(c);
     return 0;
 }
 

@@ -487,12 +487,6 @@ void x86_software_int(struct x86_cpu *c, unsigned vector, bool int_n, uint64_t n
 
 /* --- what is taken when --------------------------------------------------------------- */
 
-void x86_request_poll(struct x86_cpu *c)
-{
-    if (atomic_load_explicit(&c->v.events, memory_order_relaxed) || c->db_pending)
-        vcpu_poll_request(&c->v);
-}
-
 /* A20M#: the run loop has flushed for VCPU_EV_FLUSH, but with the mask as it was. */
 static void take_a20(struct x86_cpu *c)
 {

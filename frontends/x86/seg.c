@@ -11,23 +11,6 @@
 
 /* --- descriptors -------------------------------------------------------------- */
 
-uint64_t x86_desc_base(const struct x86_desc *d)
-{
-    return (d->raw >> 16 & 0xffffff) | (d->raw >> 56) << 24 | (uint64_t)d->hi << 32;
-}
-
-static uint32_t raw_limit(uint64_t raw)
-{
-    uint32_t limit = (raw & 0xffff) | (raw >> 32 & 0xf0000);
-
-    return raw >> 55 & 1 ? limit << 12 | 0xfff : limit;
-}
-
-uint32_t x86_desc_limit(const struct x86_desc *d)
-{
-    return raw_limit(d->raw);
-}
-
 bool x86_desc_fetch(struct x86_cpu *c, uint16_t selector, struct x86_desc *d)
 {
     uint64_t base = c->gdtr.base;
@@ -97,55 +80,9 @@ void x86_desc_set_busy(struct x86_cpu *c, uint16_t tss_selector, bool busy)
 
 /* --- segment registers -------------------------------------------------------- */
 
-/* Expand-up data that may be read and written. */
-static bool plain_data(const struct x86_cpu *c, uint32_t attr)
-{
-    if (attr & SEG_UNUSABLE)
-        return false;
-    if (!x86_protected(c))
-        return true;
-    return (attr & (DT_S | DT_CODE | DT_EXPAND_DOWN | DT_RW)) == (DT_S | DT_RW);
-}
-
-void x86_seg_derive(struct x86_cpu *c, unsigned s)
-{
-    const struct x86_seg *seg = &c->seg[s];
-    enum x86_seg_mode m = X86_SEG_CHECK;
-
-    if (s >= X86_LDTR)
-        return;
-    c->v.greg[X86_GREG_SEG_LIMIT + s] = seg->limit;
-    if (s == X86_CS)
-        return;
-    if (plain_data(c, seg->attr)) {
-        if (seg->limit != UINT32_MAX)
-            m = X86_SEG_LIMIT;
-        else
-            m = x86_seg_base(c, s) ? X86_SEG_BASE : X86_SEG_FLAT;
-    }
-    c->mode_seg &= ~x86_mode_seg_bits(s, (enum x86_seg_mode)3);
-    c->mode_seg |= x86_mode_seg_bits(s, m);
-}
-
-void x86_seg_put(struct x86_cpu *c, unsigned s, uint16_t selector, uint64_t base, uint32_t limit, uint32_t attr)
-{
-    c->seg[s] = (struct x86_seg){.selector = selector, .attr = attr, .limit = limit, .base = base};
-    if (s < X86_LDTR)
-        c->v.greg[X86_GREG_SEG_BASE + s] = base;
-    x86_seg_derive(c, s);
-}
-
 void x86_seg_put_desc(struct x86_cpu *c, unsigned s, uint16_t selector, const struct x86_desc *d)
 {
     x86_seg_put(c, s, selector, x86_desc_base(d), x86_desc_limit(d), x86_desc_attr(d));
-}
-
-/* A null selector: unusable. SS keeps the CPL as its DPL; in 64-bit mode all work regardless. */
-void x86_seg_put_null(struct x86_cpu *c, unsigned s, uint16_t selector)
-{
-    uint32_t attr = SEG_UNUSABLE | (s == X86_SS ? (uint32_t)c->cpl << 5 | SEG_DB : 0);
-
-    x86_seg_put(c, s, selector, 0, 0, attr);
 }
 
 void x86_seg_put_real(struct x86_cpu *c, unsigned s, uint16_t selector)

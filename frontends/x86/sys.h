@@ -96,8 +96,16 @@ static inline bool x86_desc_present(const struct x86_desc *d)
 {
     return (d->raw >> 47) & 1;
 }
-uint64_t x86_desc_base(const struct x86_desc *d);
-uint32_t x86_desc_limit(const struct x86_desc *d);
+static inline uint64_t x86_desc_base(const struct x86_desc *d)
+{
+    return (d->raw >> 16 & 0xffffff) | (d->raw >> 56) << 24 | (uint64_t)d->hi << 32;
+}
+static inline uint32_t x86_desc_limit(const struct x86_desc *d)
+{
+    uint32_t limit = (d->raw & 0xffff) | (d->raw >> 32 & 0xf0000);
+
+    return d->raw >> 55 & 1 ? limit << 12 | 0xfff : limit;
+}
 
 /* System descriptor types (S = 0) and classes of code and data (S = 1). */
 enum { DT_TSS16 = 1, DT_LDT = 2, DT_TSS16_BUSY = 3, DT_CALL16 = 4, DT_TASK_GATE = 5, DT_INT16 = 6,
@@ -116,6 +124,10 @@ void x86_seg_put_null(struct x86_cpu *c, unsigned s, uint16_t selector);
 void x86_seg_put_real(struct x86_cpu *c, unsigned s, uint16_t selector); /* base = selector * 16, the rest kept */
 void x86_seg_put_vm86(struct x86_cpu *c, unsigned s, uint16_t selector);
 void x86_seg_derive(struct x86_cpu *c, unsigned s); /* limit as translated code sees it */
+
+/* Flat code and stack as SYSCALL and its like load them. */
+void x86_flat_code(struct x86_cpu *c, uint16_t selector, unsigned cpl, bool wide);
+void x86_flat_stack(struct x86_cpu *c, uint16_t selector, unsigned cpl);
 
 /* MOV, POP and LxS to a segment register other than CS, in any mode. */
 void x86_load_seg(struct x86_cpu *c, unsigned s, uint16_t selector);

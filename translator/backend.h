@@ -50,7 +50,7 @@ struct backend_ops {
     void (*unwind)(struct vcpu *cpu);
     /* The block run() is in, at the time of a helper called from it; NULL if outside. */
     struct tb *(*current)(struct vcpu *cpu);
-    /* Between run()s and in helpers that are not leafs FP/SIMD state is in vcpu.fx. */
+    /* Between run()s and in helpers with HF_FP that are not leafs FP/SIMD state is in vcpu.fx. */
     void (*dump_counters)(void (*print)(void *arg, const char *name, uint64_t value), void *arg);
     void (*fini)(void);
 };

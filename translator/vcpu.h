@@ -13,7 +13,7 @@
 #include "util/types.h"
 
 #define VCPU_GREGS 32      /* guest register file shared with the frontend's ir_global table */
-#define VCPU_JMP_BITS 12   /* jump table: 4096 entries */
+#define VCPU_JMP_BITS 14   /* jump table: 16384 entries */
 
 /* One entry of the indirect-jump table: linear PC and context id must both match. */
 struct jmp_entry {

@@ -227,18 +227,26 @@ bool jit_side_entry(struct vcpu *cpu, struct side_entry *s)
     return true;
 }
 
-/* A leaf helper raises: the guest's FP state is still in the registers. */
+/* C code called from a block raises, FP state still being in the host's registers (stubs.c). */
 static void save_live_fp(struct vcpu *cpu)
 {
     const uint32_t *frame = (const uint32_t *)(uintptr_t)cpu->host_sp;
+    uint8_t fx[512] __attribute__((aligned(64)));
+    uint64_t live = cpu->spill[SPILL_LIVE];
 
-    if (!cpu->spill[SPILL_LEAF])
+    if (live == JIT_NOT_LIVE)
         return;
-    cpu->spill[SPILL_LEAF] = 0;
+    cpu->spill[SPILL_LIVE] = JIT_NOT_LIVE;
     __asm__ volatile("fxsave64 %0\n\tfninit\n\tfldcw %1\n\tldmxcsr %2"
-                     : "=m"(cpu->fx)
+                     : "=m"(fx)
                      : "m"(frame[1]), "m"(frame[0])
                      : "memory");
+    if (live == JIT_FP_LIVE) {
+        memcpy(cpu->fx, fx, sizeof(fx));
+    } else { /* all but MXCSR and XMM */
+        memcpy(cpu->fx, fx, 24);
+        memcpy(cpu->fx + 32, fx + 32, 128);
+    }
 }
 
 void jit_unwind(struct vcpu *cpu)

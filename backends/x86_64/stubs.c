@@ -3,10 +3,11 @@
  * Code shared by all blocks, made once.
  *
  * In generated code rsp is the struct vcpu, guest registers are in their pins and the guest's FP
- * state is live. A full call stores the registers to the vcpu, saves FP state to vcpu.fx, takes
- * the host's MXCSR and x87 control word from the C frame at vcpu.host_sp and calls there; a leaf
- * call stays on the stack below the vcpu with FP state live. x87 state is reset by FNINIT, never
- * by a waiting instruction: the guest's may have an exception pending.
+ * state is live. Calls of C functions are of three kinds. All store the registers to the vcpu.
+ * Leaf: on the stack below the vcpu, for code of general registers only, FP state stays live.
+ * Light: on the C stack, saving what C code uses, the XMM registers and MXCSR. Full: with all FP
+ * state in vcpu.fx. x87 state is reset by FNINIT, never by a waiting instruction: the guest's may
+ * have an exception pending.
  */
 #include "backends/x86_64/stubs.h"
 
@@ -36,7 +37,7 @@ const struct ir_helper *stub_helper_table;
 static struct asm_buf a;
 static const uint8_t *rx;
 static int32_t pin_offset[PINS];
-static const uint8_t *common_full, *common_leaf, *slow_common[SLOW_PAIRS];
+static const uint8_t *common_full, *common_light, *common_leaf, *slow_common[SLOW_PAIRS];
 static const uint8_t *helper_stub[MAX_HELPERS];
 static struct {
     uint32_t key;
@@ -178,8 +179,66 @@ static void load_pins(unsigned base, int32_t delta, int which)
             load(pin_reg[i], base, delta + pin_offset[i]);
 }
 
-/* From rdi = vcpu with registers stored to the C stack with the host's FP state; r12 = vcpu. */
+enum { FX_FCW = 0, FX_FSW = 2, FX_MXCSR = 24, FX_XMM = 160 };
+
+static int32_t fx_off(int32_t off)
+{
+    return VCPU_OFF(fx) + off;
+}
+
+static void move_xmm(unsigned base, bool save)
+{
+    for (unsigned i = 0; i < 16; i++) {
+        struct opnd x = opnd_reg(i), m = opnd_mem(base, fx_off(FX_XMM + 16 * (int32_t)i));
+        asm_op(&a, M0F | (save ? 0x29 : 0x28), S32, &x, &m); /* movaps */
+    }
+}
+
+static void fnst(unsigned opcode, unsigned base, int32_t off)
+{
+    struct opnd m = opnd_mem(base, off);
+
+    asm_ext(&a, opcode, S32, 7, &m);
+}
+
+/*
+ * From rdi = vcpu with registers stored to the C stack; r12 = vcpu. C code gets the XMM registers
+ * and the host's MXCSR (loaded only if the guest's differs in more than its status bits), the x87
+ * registers stay: no C function of ours uses them. vcpu.fx then holds the XMM registers, MXCSR and
+ * the x87 control and status words; jit_unwind() saves the rest if the call does not return.
+ */
 static void to_host(void)
+{
+    struct opnd rax = opnd_reg(RAX), mask = opnd_imm(0xffc0), usual = opnd_imm(0x1f80);
+    uint32_t same;
+
+    mov_rr(R12, RDI);
+    move_xmm(RDI, true);
+    fp_memory(3, S32, RDI, fx_off(FX_MXCSR));
+    fnst(0xd9, RDI, fx_off(FX_FCW));
+    fnst(0xdd, RDI, fx_off(FX_FSW));
+    store_imm(S64, RDI, SPILL_OFF(SPILL_LIVE), JIT_X87_LIVE);
+    load(RSP, RDI, VCPU_OFF(host_sp));
+    struct opnd m = opnd_mem(RDI, fx_off(FX_MXCSR));
+    asm_mov(&a, S32, &rax, &m);
+    asm_alu(&a, ALU_AND, S32, &rax, &mask, false);
+    asm_alu(&a, ALU_CMP, S32, &rax, &usual, false);
+    same = asm_jcc_short(&a, IR_E);
+    fp_memory(2, S32, RSP, 0);
+    asm_bind8(&a, same);
+}
+
+/* Back: rsp = vcpu + off. */
+static void from_host(int32_t off)
+{
+    fp_memory(2, S32, R12, fx_off(FX_MXCSR));
+    move_xmm(R12, false);
+    store_imm(S64, R12, SPILL_OFF(SPILL_LIVE), 0);
+    lea(RSP, R12, off);
+}
+
+/* The same with all FP state in vcpu.fx, for helpers that look at it. */
+static void to_host_fp(void)
 {
     mov_rr(R12, RDI);
     fxsave(RDI, VCPU_OFF(fx));
@@ -187,8 +246,7 @@ static void to_host(void)
     host_fp();
 }
 
-/* Back: rsp = vcpu + off. */
-static void from_host(int32_t off)
+static void from_host_fp(int32_t off)
 {
     fxrstor(R12, VCPU_OFF(fx));
     lea(RSP, R12, off);
@@ -415,20 +473,28 @@ static void call_helper(void)
 }
 
 /* At [rsp]: helper number, return address; rsp + 16 is the vcpu. */
-static void make_common_full(void)
+static const uint8_t *make_common(bool fp)
 {
-    common_full = here();
+    const uint8_t *p = here();
+
     store_pins(RSP, 16, PINS_ALL);
     lea(RDI, RSP, 16);
     load(RAX, RSP, 8);
     store(RDI, VCPU_OFF(host_ra), RAX);
     pop(RBX);
-    to_host();
+    if (fp)
+        to_host_fp();
+    else
+        to_host();
     call_helper();
     clear_host_ra(R12);
-    from_host(-8);
+    if (fp)
+        from_host_fp(-8);
+    else
+        from_host(-8);
     load_pins(RSP, 8, PINS_ALL);
     ret();
+    return p;
 }
 
 static void make_common_leaf(void)
@@ -439,10 +505,10 @@ static void make_common_leaf(void)
     load(RAX, RSP, 8);
     store(RDI, VCPU_OFF(host_ra), RAX);
     load(RBX, RSP, 0);
-    store_imm(S64, RDI, SPILL_OFF(SPILL_LEAF), 1);
+    store_imm(S64, RDI, SPILL_OFF(SPILL_LIVE), JIT_FP_LIVE);
     call_helper();
     pop(RBX);
-    store_imm(S64, RSP, 8 + SPILL_OFF(SPILL_LEAF), 0);
+    store_imm(S64, RSP, 8 + SPILL_OFF(SPILL_LIVE), 0);
     store_imm(S64, RSP, 8 + VCPU_OFF(host_ra), 0);
     load_pins(RSP, 8, PINS_ALL);
     ret();
@@ -451,6 +517,11 @@ static void make_common_leaf(void)
 static bool room(void)
 {
     return !a.full && (size_t)(a.end - a.p) > 64;
+}
+
+static const uint8_t *common_for(uint32_t flags)
+{
+    return flags & HF_LEAF ? common_leaf : flags & HF_FP ? common_full : common_light;
 }
 
 const uint8_t *stub_helper(unsigned n, const struct ir_helper *table)
@@ -462,7 +533,7 @@ const uint8_t *stub_helper(unsigned n, const struct ir_helper *table)
         helper_stub[n] = rx + asm_off(&a);
         asm_byte(&a, 0x68); /* push imm32 */
         asm_imm(&a, n, 4);
-        asm_branch_to(&a, ASM_JMP, rx, table[n].flags & HF_LEAF ? common_leaf : common_full);
+        asm_branch_to(&a, ASM_JMP, rx, common_for(table[n].flags));
     }
     return helper_stub[n];
 }
@@ -618,7 +689,8 @@ int stubs_init(const struct code_span *span, struct error **err)
     make_lookup_key();
     make_edge_table();
     make_edge_miss(common);
-    make_common_full();
+    common_full = make_common(true);
+    common_light = make_common(false);
     make_common_leaf();
     make_slow_commons();
     make_commit();

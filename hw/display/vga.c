@@ -320,8 +320,9 @@ static void io_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
     vga_port_write(opaque, VGA_PORTS + (unsigned)off, (uint8_t)val);
 }
 
-static const struct mem_ops mono_ops = {.read = mono_read, .write = mono_write, .valid = {1, 1}};
-static const struct mem_ops io_ops = {.read = io_read, .write = io_write, .valid = {1, 1}};
+static const struct mem_ops mono_ops = {
+    .read = mono_read, .write = mono_write, .valid = {1, 1, false}};
+static const struct mem_ops io_ops = {.read = io_read, .write = io_write, .valid = {1, 1, false}};
 
 /* --- life ------------------------------------------------------------------------------------- */
 

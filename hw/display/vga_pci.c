@@ -82,8 +82,8 @@ static void mmio_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 static const struct mem_ops mmio_ops = {
     .read = mmio_read,
     .write = mmio_write,
-    .valid = {1, 4},
-    .impl = {1, 4},
+    .valid = {1, 4, false},
+    .impl = {1, 4, false},
 };
 
 /* --- life ------------------------------------------------------------------------------------- */

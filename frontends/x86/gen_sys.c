@@ -31,6 +31,21 @@ static bool is_imm(const struct gen *g, unsigned i)
     return g->in->op[i].kind == X86_OP_IMM;
 }
 
+/* What follows up to end_unless() is left out if value == 0 (cond E) or not (cond NE). */
+static void unless(struct gen *g, ir_ref value, enum ir_cond cond)
+{
+    struct ir_insn *i = ir_emit(g->b, IR_skip_ifz, IR_I64);
+
+    i->cond = cond;
+    i->src[0] = value;
+    i->aux = g->b->n_labels;
+}
+
+static void end_unless(struct gen *g)
+{
+    ir_emit(g->b, IR_label, IR_I64)->aux = g->b->n_labels++;
+}
+
 /* CPL 0 is needed when CR4.UMIP is set. */
 static bool refused_by_umip(struct gen *g)
 {
@@ -280,26 +295,15 @@ void gen_retf(struct gen *g)
     gen_exit_lookup(g);
 }
 
-/* Leave if the quick helper (64-bit, ring 0) did it. */
-static void iret_quick(struct gen *g)
-{
-    ir_ref done = gen_helper_value(g, HLP_iret_quick, IR_NONE, IR_NONE, IR_NONE);
-    struct ir_insn *i = ir_emit(g->b, IR_skip_ifz, IR_I64);
-
-    i->cond = IR_NE;
-    i->src[0] = done;
-    i->aux = g->b->n_labels;
-}
-
 void gen_iret(struct gen *g)
 {
     bool quick = g->code64 && !g->cpl && g->in->osize == 8 && !g->stepping;
 
     if (quick)
-        iret_quick(g);
+        unless(g, gen_helper_value(g, HLP_iret_quick, IR_NONE, IR_NONE, IR_NONE), IR_NE);
     gen_helper(g, HLP_iret, gen_const(g, g->in->osize), next_ip(g), IR_NONE);
     if (quick)
-        ir_emit(g->b, IR_label, IR_I64)->aux = g->b->n_labels++;
+        end_unless(g);
     gen_exit_lookup(g);
 }
 
@@ -333,13 +337,9 @@ void gen_into(struct gen *g)
 /* What the leaf helpers of SYSCALL and SYSRET refused. */
 static void raise_refused(struct gen *g, ir_ref vector)
 {
-    struct ir_insn *i = ir_emit(g->b, IR_skip_ifz, IR_I64);
-
-    i->cond = IR_E;
-    i->src[0] = vector;
-    i->aux = g->b->n_labels;
+    unless(g, vector, IR_E);
     gen_helper(g, HLP_raise, vector, IR_NONE, IR_NONE);
-    ir_emit(g->b, IR_label, IR_I64)->aux = g->b->n_labels++;
+    end_unless(g);
 }
 
 void gen_syscall(struct gen *g)
@@ -395,14 +395,9 @@ void gen_cli(struct gen *g)
 /* If events wait, have the next poll look at them. */
 static void poll_if_pending(struct gen *g)
 {
-    unsigned label = g->b->n_labels++;
-    struct ir_insn *i = ir_emit(g->b, IR_skip_ifz, IR_I32);
-
-    i->cond = IR_E;
-    i->src[0] = IR_GLOBAL(X86_G_EVENTS);
-    i->aux = label;
+    unless(g, gen_zext(g, IR_I64, IR_GLOBAL(X86_G_EVENTS), IR_I32), IR_E);
     gen_helper(g, HLP_poll, IR_NONE, IR_NONE, IR_NONE);
-    ir_emit(g->b, IR_label, IR_I64)->aux = label;
+    end_unless(g);
 }
 
 /* The next instruction belongs to the shadow: it follows in this block, which then ends with a poll. */
@@ -600,14 +595,26 @@ void gen_cpuid(struct gen *g)
     gen_helper(g, HLP_cpuid, IR_NONE, IR_NONE, IR_NONE);
 }
 
+static void rdtsc(struct gen *g, bool rdtscp)
+{
+    ir_ref arg = gen_const(g, rdtscp);
+    bool quick = !g->cpl || !(g->mode & X86_MODE_TSD);
+
+    if (quick)
+        unless(g, gen_helper_value(g, HLP_rdtsc_quick, arg, IR_NONE, IR_NONE), IR_NE);
+    gen_helper(g, HLP_rdtsc, arg, IR_NONE, IR_NONE);
+    if (quick)
+        end_unless(g);
+}
+
 void gen_rdtsc(struct gen *g)
 {
-    gen_helper(g, HLP_rdtsc, gen_const(g, 0), IR_NONE, IR_NONE);
+    rdtsc(g, false);
 }
 
 void gen_rdtscp(struct gen *g)
 {
-    gen_helper(g, HLP_rdtsc, gen_const(g, 1), IR_NONE, IR_NONE);
+    rdtsc(g, true);
 }
 
 void gen_rdpid(struct gen *g)

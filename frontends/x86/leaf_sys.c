@@ -243,6 +243,28 @@ uint64_t helper_set_ac(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
     return 0;
 }
 
+/* --- RDTSC ------------------------------------------------------------------------------------- */
+
+/* From the last reading of the clock on by the host's counter; false: too long ago. a: RDTSCP? */
+uint64_t helper_rdtsc_quick(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
+{
+#if defined __x86_64__
+    struct x86_cpu *c = X86_CPU(v);
+    uint64_t passed = __builtin_ia32_rdtsc() - c->tsc_anchor.host, tsc;
+
+    if (passed >= c->tsc_anchor.span)
+        return false;
+    tsc = c->tsc_anchor.ns + (passed * c->tsc_anchor.ratio >> 32) + c->tsc_offset;
+    v->greg[X86_RAX] = (uint32_t)tsc;
+    v->greg[X86_RDX] = tsc >> 32;
+    if (a)
+        v->greg[X86_RCX] = (uint32_t)c->tsc_aux;
+    return true;
+#else
+    return false;
+#endif
+}
+
 /* --- IRET in 64-bit mode ------------------------------------------------------------------------- */
 
 /* Host address of plain RAM the soft TLB knows, or NULL. */

@@ -116,8 +116,54 @@ static int write_row(struct x86_cpu *c, const struct msr_row *r, uint64_t v)
 
 uint64_t x86_tsc_raw(void)
 {
-    return clock_ns_to_ticks(clock_now(CLK_VIRTUAL), X86_TSC_HZ);
+    int64_t ns = clock_now(CLK_VIRTUAL);
+
+    return X86_TSC_HZ == NS_PER_SEC ? (uint64_t)ns : clock_ns_to_ticks(ns, X86_TSC_HZ);
 }
+
+#if defined __x86_64__
+/* Nanoseconds per host tick as a fraction of 2^32, from two readings far enough apart; else 0. */
+static uint64_t measure_host_ratio(uint64_t host, uint64_t ns)
+{
+    static uint64_t first_host, first_ns, ratio;
+    uint64_t known = __atomic_load_n(&ratio, __ATOMIC_RELAXED);
+
+    if (known)
+        return known;
+    if (!__atomic_load_n(&first_ns, __ATOMIC_ACQUIRE)) {
+        __atomic_store_n(&first_host, host, __ATOMIC_RELAXED);
+        __atomic_store_n(&first_ns, ns, __ATOMIC_RELEASE);
+        return 0;
+    }
+    if (ns - first_ns < 50 * (uint64_t)NS_PER_MS || host <= first_host)
+        return 0;
+    known = ((unsigned __int128)(ns - first_ns) << 32) / (host - first_host);
+    __atomic_store_n(&ratio, known, __ATOMIC_RELAXED);
+    return known;
+}
+
+/*
+ * For the next 20 us helper_rdtsc_quick() goes on from here by the host's own counter, slower by
+ * 1/4096 than that, so that the next reading of the clock never lies behind (and other CPUs see
+ * this one at most 5 ns late).
+ */
+void x86_anchor_tsc(struct x86_cpu *c)
+{
+    uint64_t host = __builtin_ia32_rdtsc(), ns = clock_now(CLK_REALTIME), ratio = measure_host_ratio(host, ns);
+
+    c->tsc_anchor.span = 0;
+    if (!ratio || X86_TSC_HZ != NS_PER_SEC || !clock_virtual_running())
+        return;
+    c->tsc_anchor.ratio = ratio - (ratio >> 12);
+    c->tsc_anchor.ns = x86_tsc_raw();
+    c->tsc_anchor.host = __builtin_ia32_rdtsc();
+    c->tsc_anchor.span = (20 * (uint64_t)NS_PER_US << 32) / ratio;
+}
+#else
+void x86_anchor_tsc(struct x86_cpu *c)
+{
+}
+#endif
 
 uint64_t x86_tsc(const struct x86_cpu *c)
 {

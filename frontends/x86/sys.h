@@ -204,6 +204,7 @@ void x86_rsm(struct x86_cpu *c);
 int x86_rdmsr(struct x86_cpu *c, uint32_t msr, uint64_t *v); /* -1: #GP */
 int x86_wrmsr(struct x86_cpu *c, uint32_t msr, uint64_t v);
 uint64_t x86_tsc(const struct x86_cpu *c);
+void x86_anchor_tsc(struct x86_cpu *c);
 uint64_t x86_tsc_raw(void); /* without the CPU's offset */
 gpa_t x86_a20_mask(void);
 struct x86_cpuid_result { uint32_t eax, ebx, ecx, edx; };

@@ -171,8 +171,9 @@ void vcpu_flush_code(struct vcpu *cpu, bool global_too)
 {
     struct exec_state *x = cpu->exec;
 
+    x->stay++;
     if (global_too)
-        exec_renew_all(x, true);
+        exec_renew_all(x);
     else
         x->space_gens[x->space] = exec_new_gen();
     exec_set_ctx(cpu);
@@ -184,6 +185,7 @@ void vcpu_set_space(struct vcpu *cpu, unsigned space, bool flush)
 
     softtlb_set_space(cpu, space, flush);
     x->space = space % SOFTTLB_SPACES;
+    x->stay++;
     if (flush)
         x->space_gens[x->space] = exec_new_gen();
     exec_set_ctx(cpu);
@@ -214,33 +216,45 @@ void vcpu_flush_page(struct vcpu *cpu, gva_t addr)
 
 static const uint8_t page_sizes[] = {12, 21, 22, 30};
 
-static unsigned bloom_bit(gva_t addr, unsigned bits)
+static unsigned page_hash(gva_t addr, unsigned bits)
 {
-    return ((addr >> bits) + bits) * 0x9e3779b97f4a7c15u >> 52;
+    return ((addr >> bits) + bits) * 0x9e3779b97f4a7c15u >> (64 - EXECUTED_BITS);
 }
 
-static void bloom_add(struct exec_state *x, gva_t addr, uint64_t span)
+/* Remember that the contexts rely on this page's translation. */
+static void note_executed(struct exec_state *x, gva_t addr, uint64_t span, bool global)
 {
     unsigned bits = span <= KIB(4) ? 12 : span <= MIB(2) ? 21 : span <= MIB(4) ? 22 : 30;
-    unsigned h = bloom_bit(addr, bits);
+    unsigned h = page_hash(addr, bits);
 
-    x->bloom[h / 64 % BLOOM_WORDS] |= BIT(h % 64);
+    x->executed[global][h / 64] |= BIT(h % 64);
+    x->n_executed++;
 }
 
+static bool was_executed(const struct exec_state *x, gva_t addr, bool global)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(page_sizes); i++) {
+        unsigned h = page_hash(addr, page_sizes[i]);
+
+        if (x->executed[global][h / 64] >> h % 64 & 1)
+            return true;
+    }
+    return false;
+}
+
+/* The sets are never too small, only too large: when they have become full, start anew. */
 void vcpu_flush_code_page(struct vcpu *cpu, gva_t addr)
 {
     struct exec_state *x = cpu->exec;
 
-    for (unsigned i = 0; i < ARRAY_SIZE(page_sizes); i++) {
-        unsigned h = bloom_bit(addr, page_sizes[i]);
-
-        if (x->bloom[h / 64 % BLOOM_WORDS] >> h % 64 & 1) {
-            x->stats.page_renewals++;
-            exec_renew_all(x, false);
-            exec_set_ctx(cpu);
-            return;
-        }
-    }
+    if (was_executed(x, addr, true) || x->n_executed > BIT(EXECUTED_BITS) / 8)
+        exec_renew_all(x);
+    else if (was_executed(x, addr, false))
+        x->space_gens[x->space] = exec_new_gen();
+    else
+        return;
+    x->stats.page_renewals++;
+    exec_set_ctx(cpu);
 }
 
 /* What code is at a linear page. */
@@ -267,11 +281,11 @@ static struct code_place walk_code(struct vcpu *cpu, gva_t pc)
         return place;
     place.host = sec.host;
     place.ram = sec.ram;
-    if (!w.global && !x->modes[x->mode].nonglobal) {
-        x->modes[x->mode].nonglobal = true;
+    if (!w.global && !exec_nonglobal(x)) {
+        x->modes[x->mode].nonglobal_in = x->stay;
         exec_set_ctx(cpu);
     }
-    bloom_add(x, page, w.span);
+    note_executed(x, page, w.span, w.global);
     *ctlb_slot(x, page) = (struct ctlb_entry){.page = page, .ctx = cpu->ctx, .ram = sec.ram};
     return place;
 }
@@ -501,7 +515,7 @@ static void link_edge(struct vcpu *cpu, struct tb *tb)
     x->unlinked = NULL;
     if (from && x->unlinked_evict == tb_evict_count() && !log_enabled(LOG_NOCHAIN) &&
         !((from->key.variant | tb->key.variant) & TBV_NOCHAIN) && !(tb->key.phys >> 63))
-        tb_link(from, x->unlinked_slot, tb, cpu->ctx, x->unlinked_page);
+        tb_link(cpu, from, x->unlinked_slot, tb, x->unlinked_page);
 }
 
 static void log_entry(struct vcpu *cpu, const struct tb *tb)
@@ -714,6 +728,7 @@ int exec_vcpu_init(struct vcpu *cpu)
         return -ENOMEM;
     }
     x->global_gen = x->min_gen = exec_new_gen();
+    x->stay = 1;
     ir_block_init(&x->ir);
     for (unsigned i = 0; i < ARRAY_SIZE(cpu->jmp); i++)
         cpu->jmp[i] = (struct jmp_entry){.ctx = UINT64_MAX};

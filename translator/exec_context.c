@@ -23,20 +23,19 @@ static uint64_t space_gen(struct exec_state *x)
 void exec_set_ctx(struct vcpu *cpu)
 {
     struct exec_state *x = cpu->exec;
-    uint64_t gen = x->modes[x->mode].nonglobal ? space_gen(x) : x->global_gen;
+    uint64_t gen = exec_nonglobal(x) ? space_gen(x) : x->global_gen;
 
     vcpu_set_ctx(cpu, (uint64_t)x->mode << 48 | gen);
 }
 
-/* Void all generations; `modes` too: forget which modes ran non-global code. */
-void exec_renew_all(struct exec_state *x, bool modes)
+void exec_renew_all(struct exec_state *x)
 {
     x->stats.renewals++;
+    x->stay++;
     x->min_gen = x->global_gen = exec_new_gen();
-    for (unsigned i = 0; i < ARRAY_SIZE(x->bloom); i++)
-        x->bloom[i] = 0;
-    for (unsigned i = 0; modes && i < ARRAY_SIZE(x->modes); i++)
-        x->modes[i].nonglobal = false;
+    for (unsigned i = 0; i < ARRAY_SIZE(x->executed[0]); i++)
+        x->executed[0][i] = x->executed[1][i] = 0;
+    x->n_executed = 0;
 }
 
 static bool same_mode(const struct exec_mode *m, const struct tb_key *k)
@@ -58,7 +57,7 @@ static unsigned mode_number(struct exec_state *x, const struct tb_key *k)
         for (unsigned n = 0; n <= mask; n++)
             x->modes[n].used = false;
         x->n_modes = 0;
-        exec_renew_all(x, false);
+        exec_renew_all(x);
     }
     x->n_modes++;
     x->modes[i] = (struct exec_mode){.mode = k->mode, .cs_base = k->cs_base, .cs_limit = k->cs_limit,

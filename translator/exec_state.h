@@ -2,9 +2,10 @@
 /*
  * Inside of the run loop: its per-vCPU state, shared by exec.c and exec_leaf.c.
  *
- * A context id is mode number << 48 | generation. Modes are numbered per vCPU; a mode that has
- * executed code from a non-global page takes the generation of its address space, others that of
- * global pages, so that a kernel of global pages keeps its id over address-space switches.
+ * A context id is mode number << 48 | generation. Modes are numbered per vCPU; a mode that has,
+ * since the last change of the address space, executed code from a non-global page takes the
+ * generation of its space, others that of global pages, so that a kernel of global pages keeps its
+ * id over switches. (What was recorded under the global generation is global for good.)
  */
 #ifndef TRANSLATOR_EXEC_STATE_H
 #define TRANSLATOR_EXEC_STATE_H
@@ -12,9 +13,9 @@
 #include "translator/tb.h"
 #include "translator/vcpu.h"
 
-#define CTLB_BITS   9
+#define CTLB_BITS   12
 #define MODE_BITS   8
-#define BLOOM_WORDS 64
+#define EXECUTED_BITS 16
 
 /* Code TLB: linear page and context to RAM page. */
 struct ctlb_entry {
@@ -25,7 +26,8 @@ struct ctlb_entry {
 struct exec_mode {
     uint64_t mode, cs_base;
     uint32_t cs_limit, variant;
-    bool used, nonglobal;
+    bool used;
+    uint64_t nonglobal_in; /* the stay (below) in which it ran code of a non-global page */
 };
 
 struct exec_stats {
@@ -41,10 +43,13 @@ struct exec_state {
     struct ctlb_entry ctlb[1 << CTLB_BITS];
     /* --- */
     unsigned mode, space;
+    uint64_t stay; /* number of the present stay in one address space, from 1 */
     uint64_t global_gen, min_gen; /* space generations below min_gen are void */
     struct exec_mode modes[1 << MODE_BITS];
     unsigned n_modes;
-    uint64_t bloom[BLOOM_WORDS]; /* linear pages whose translation the contexts rely on */
+    /* Linear pages (hashed) whose translation the contexts rely on: not global, global. */
+    uint64_t executed[2][1u << (EXECUTED_BITS - 6)];
+    unsigned n_executed;
     uint64_t space_gens[SOFTTLB_SPACES];
     bool one_insn, exclusive_insn; /* how to run the next block */
     bool exclusive;
@@ -73,8 +78,12 @@ static inline void exec_fill_jmp(struct vcpu *cpu, uint64_t pc, struct tb *tb)
 /* exec_context.c */
 uint64_t exec_new_gen(void);
 void exec_set_ctx(struct vcpu *cpu); /* after a change of mode, space or generations */
-/* Void all generations; `modes` too: forget which modes ran non-global code. */
-void exec_renew_all(struct exec_state *x, bool modes);
+void exec_renew_all(struct exec_state *x); /* void all generations */
+/* Has the mode run code of a non-global page in this stay? */
+static inline bool exec_nonglobal(const struct exec_state *x)
+{
+    return x->modes[x->mode].nonglobal_in == x->stay;
+}
 
 /* The hash table of blocks. */
 #define TB_HASH_BITS 17

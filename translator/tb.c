@@ -31,7 +31,7 @@
    stores become fast again. */
 #define WRITES_TO_DROP 32u
 #define MAX_DROPS      10
-#define MAX_RELINKS 8 /* of a page-leaving edge: each takes a slot */
+#define MAX_RELINKS 8 /* slots a page-leaving edge may have in its life */
 
 struct code_page {
     uint64_t lines; /* atomic: 64-byte lines that hold translated code */
@@ -42,7 +42,7 @@ struct code_page {
 };
 
 struct tb **tb_hash_table;
-const struct tb_slot tb_slot_none = {.ctx = UINT64_MAX};
+struct tb_slot tb_slot_none = {.ctx = UINT64_MAX};
 const struct backend_ops *backend;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct code_page **pages; /* by RAM page number; made once, kept */
@@ -271,48 +271,59 @@ static void edge_unlist(struct tb_edge *e)
     e->next_in = NULL;
 }
 
-/* Another vCPU may be reading the old slot, so a new one is made; when space is short, none. */
-static const struct tb_slot *slot_make(struct tb *from, struct tb *to, uint64_t ctx, uint64_t page)
+/* The edge's slot if this vCPU owns it, else a new one; NULL when it has had too many, or no space. */
+static struct tb_slot *slot_for(struct vcpu *cpu, struct tb *from, struct tb_edge *e)
 {
-    struct tb_slot *s = codebuf_data(from->region, sizeof(*s), true);
+    struct tb_slot *s = e->slot;
 
-    if (s) {
-        *s = (struct tb_slot){.ctx = ctx, .page = page, .code = to->code, .to = to};
-        stats.slots_linked++;
-    }
+    if (s != &tb_slot_none && s->owner == cpu->index)
+        return s;
+    if (e->relinks == MAX_RELINKS)
+        return NULL;
+    e->relinks++;
+    s = codebuf_data(from->region, sizeof(*s), true);
+    if (s)
+        s->owner = cpu->index;
     return s;
 }
 
-static void link_locked(struct tb *from, struct tb_edge *e, struct tb *to, uint64_t ctx,
+static bool set_slot(struct vcpu *cpu, struct tb *from, struct tb_edge *e, struct tb *to,
+                     uint64_t page)
+{
+    struct tb_slot *s = slot_for(cpu, from, e);
+
+    if (!s)
+        return false;
+    __atomic_store_n(&s->page, page, __ATOMIC_RELAXED);
+    __atomic_store_n(&s->code, to->code, __ATOMIC_RELAXED);
+    __atomic_store_n(&s->to, to, __ATOMIC_RELAXED);
+    __atomic_store_n(&s->ctx, cpu->ctx, __ATOMIC_RELEASE);
+    __atomic_store_n(&e->slot, s, __ATOMIC_RELEASE);
+    stats.slots_linked++;
+    return true;
+}
+
+static void link_locked(struct vcpu *cpu, struct tb *from, struct tb_edge *e, struct tb *to,
                         uint64_t page)
 {
     bool in_page = tb_edge_in_page(e);
-    const struct tb_slot *slot = NULL;
 
     if (in_page && (to->key.phys2 || tb_page(to, 0) != tb_page(from, 0))) {
         __atomic_store_n(&e->by_table, true, __ATOMIC_RELAXED);
         backend->link(from, e->index, NULL);
         return;
     }
-    if (!in_page) {
-        if (e->relinks == MAX_RELINKS)
-            return;
-        e->relinks++;
-        slot = slot_make(from, to, ctx, page);
-        if (!slot)
-            return;
-    }
+    if (!in_page && !set_slot(cpu, from, e, to, page))
+        return;
     edge_unlist(e);
     e->next_in = to->in;
     to->in = e;
     __atomic_store_n(&e->to, to, __ATOMIC_RELEASE);
-    if (slot)
-        __atomic_store_n(&e->slot, slot, __ATOMIC_RELEASE);
     backend->link(from, e->index, to);
     stats.edges_linked++;
 }
 
-void tb_link(struct tb *from, unsigned slot, struct tb *to, uint64_t ctx, uint64_t page)
+void tb_link(struct vcpu *cpu, struct tb *from, unsigned slot, struct tb *to, uint64_t page)
 {
     struct tb_edge *e = &from->edge[slot];
 
@@ -320,7 +331,7 @@ void tb_link(struct tb *from, unsigned slot, struct tb *to, uint64_t ctx, uint64
     pthread_mutex_lock(&lock);
     if (!from->invalid && !to->invalid && !e->by_table && !(to->key.variant & TBV_ONE_INSN) &&
         (!tb_edge_in_page(e) || e->to != to))
-        link_locked(from, e, to, ctx, page);
+        link_locked(cpu, from, e, to, page);
     pthread_mutex_unlock(&lock);
 }
 

@@ -24,19 +24,24 @@
 
 struct error;
 
-/* Where a page-leaving edge goes in one context. Immutable while published. */
+/*
+ * Where a page-leaving edge goes in one context. A context id is one vCPU's alone, so that vCPU (the
+ * owner) may change the words: no other one can find its own id here, before or after. Others
+ * publish a new slot.
+ */
 struct tb_slot {
     uint64_t ctx;     /* vcpu.ctx ... */
     uint64_t page;    /* and vcpu.pc_page of the source block for which it is right */
     const void *code; /* the target's entry */
     struct tb *to;
+    unsigned owner; /* vcpu.index */
 };
-extern const struct tb_slot tb_slot_none; /* matches nothing: no context has its ctx, nor has live_ctx */
+extern struct tb_slot tb_slot_none; /* matches nothing: no context has its ctx, nor has live_ctx */
 
 /* One direct exit of a block; read by translated code, kept out of the code buffer. */
 struct tb_edge {
     struct tb *to;              /* target it is linked to, or NULL (atomic) */
-    const struct tb_slot *slot; /* page-leaving edges: load once, compare both, jump (atomic) */
+    struct tb_slot *slot;       /* page-leaving edges: load once, compare both, jump (atomic) */
     int64_t off;                /* target PC - vcpu.pc_page */
     struct tb_edge *next_in;    /* of the target's incoming edges */
     uint8_t index;              /* in from->edge[] */
@@ -82,7 +87,7 @@ struct code_span {
  * NULL: let the edge go by the jump table (its page has been mapped anew under the running block).
  */
 
-#define TB_DEFAULT_CODE_SIZE MIB(32)
+#define TB_DEFAULT_CODE_SIZE MIB(48)
 /* Where a backend may put its stubs, before any block. */
 struct code_span tb_code_stubs(void);
 int tb_cache_init(size_t code_size, struct error **err);
@@ -120,8 +125,8 @@ bool tb_overlaps(const struct tb *tb, ram_addr_t addr, uint64_t len);
 /* Drop everything (exclusive section inside). */
 void tb_flush_all(struct vcpu *cpu);
 
-/* Link edge `slot` of `from`, just taken with vcpu.ctx and the linear page `page`, to `to`. */
-void tb_link(struct tb *from, unsigned slot, struct tb *to, uint64_t ctx, uint64_t page);
+/* Link edge `slot` of `from`, just taken in vcpu.ctx and the linear page `page`, to `to`. */
+void tb_link(struct vcpu *cpu, struct tb *from, unsigned slot, struct tb *to, uint64_t page);
 /* Rises when memory of blocks is reused: struct tb pointers from before may be stale. */
 unsigned tb_evict_count(void);
 

@@ -389,10 +389,13 @@ static bool enter_by_edge(struct interp_frame *f, const struct tb_edge *e, uint6
         return true;
     }
     slot = __atomic_load_n(&e->slot, __ATOMIC_ACQUIRE);
-    if (slot->ctx != f->cpu->ctx || slot->page != f->cpu->pc_page ||
-        __atomic_load_n(&slot->to->invalid, __ATOMIC_ACQUIRE))
+    if (__atomic_load_n(&slot->ctx, __ATOMIC_ACQUIRE) != f->cpu->ctx ||
+        __atomic_load_n(&slot->page, __ATOMIC_RELAXED) != f->cpu->pc_page)
         return enter_by_table(f, pc);
-    enter_block(f, slot->to, pc);
+    to = __atomic_load_n(&slot->to, __ATOMIC_RELAXED);
+    if (__atomic_load_n(&to->invalid, __ATOMIC_ACQUIRE))
+        return enter_by_table(f, pc);
+    enter_block(f, to, pc);
     return true;
 }
 

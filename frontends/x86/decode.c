@@ -240,10 +240,19 @@ static void build_rows(void)
 }
 
 static pthread_once_t rows_once = PTHREAD_ONCE_INIT;
+static bool rows_ready;
+
+static inline void need_rows(void)
+{
+    if (likely(__atomic_load_n(&rows_ready, __ATOMIC_ACQUIRE)))
+        return;
+    pthread_once(&rows_once, build_rows);
+    __atomic_store_n(&rows_ready, true, __ATOMIC_RELEASE);
+}
 
 const struct x86_row *x86_row_at(unsigned i)
 {
-    pthread_once(&rows_once, build_rows);
+    need_rows();
     return i < row_count ? &rows[i] : NULL;
 }
 
@@ -253,29 +262,74 @@ const struct x86_row *x86_row_at(unsigned i)
 
 struct cursor {
     const uint8_t *p;
-    unsigned at, avail;
+    unsigned at;
+    unsigned end; /* of what is there and may belong to one instruction */
+    unsigned avail;
     enum x86_decode_status status; /* of the first byte that was not there */
 };
 
+/* The missing byte decides: a page fault only for bytes that belong to the instruction. */
+static cold_fn void missing(struct cursor *c, unsigned n)
+{
+    if (c->status == X86_DECODE_OK)
+        c->status = c->avail < MAX_LENGTH && c->at + n > c->avail ? X86_DECODE_MORE : X86_DECODE_LONG;
+    c->at += n;
+}
+
+/* The next n bytes, or NULL. */
+static inline const uint8_t *take(struct cursor *c, unsigned n)
+{
+    const uint8_t *p = c->p + c->at;
+
+    if (unlikely(c->at + n > c->end)) {
+        missing(c, n);
+        return NULL;
+    }
+    c->at += n;
+    return p;
+}
+
+static inline unsigned fetch_byte(struct cursor *c)
+{
+    const uint8_t *p = take(c, 1);
+
+    return p ? *p : 0;
+}
+
 static uint64_t fetch(struct cursor *c, unsigned n)
 {
-    uint64_t v = 0;
+    const uint8_t *p = take(c, n);
 
-    if (unlikely(c->at + n > MAX_LENGTH || c->at + n > c->avail)) {
-        /* the missing byte decides: a page fault only for bytes that belong to the instruction */
-        if (c->status == X86_DECODE_OK)
-            c->status = c->avail < MAX_LENGTH && c->at + n > c->avail ? X86_DECODE_MORE : X86_DECODE_LONG;
-        c->at += n;
+    if (!p)
         return 0;
+    switch (n) {
+    case 1:
+        return *p;
+    case 2:
+        return ld_le16(p);
+    case 4:
+        return ld_le32(p);
+    default:
+        return ld_le64(p);
     }
-    memcpy(&v, c->p + c->at, n);
-    c->at += n;
-    return v;
 }
 
 static int64_t fetch_signed(struct cursor *c, unsigned n)
 {
-    return sextract64(fetch(c, n), 0, 8 * n);
+    const uint8_t *p = take(c, n);
+
+    if (!p)
+        return 0;
+    switch (n) {
+    case 1:
+        return (int8_t)*p;
+    case 2:
+        return (int16_t)ld_le16(p);
+    case 4:
+        return (int32_t)ld_le32(p);
+    default:
+        return (int64_t)ld_le64(p);
+    }
 }
 
 /* --- prefixes and modrm -------------------------------------------------------------- */
@@ -300,7 +354,7 @@ static void seg_prefix(struct x86_insn *in, unsigned sreg, bool code64)
 static unsigned decode_prefixes(struct x86_insn *in, struct cursor *c, bool code64)
 {
     for (;;) {
-        unsigned byte = (unsigned)fetch(c, 1), class = prefix_class[byte];
+        unsigned byte = fetch_byte(c), class = prefix_class[byte];
 
         if (c->status != X86_DECODE_OK)
             return 0;
@@ -353,7 +407,7 @@ static void decode_ea16(struct x86_insn *in, struct cursor *c)
 
 static void decode_sib(struct x86_insn *in, struct cursor *c)
 {
-    unsigned sib = (unsigned)fetch(c, 1);
+    unsigned sib = fetch_byte(c);
     unsigned index = (sib >> 3 & 7) | (in->rex & 2) << 2;
 
     in->scale = (uint8_t)(sib >> 6);
@@ -385,7 +439,7 @@ static void decode_ea(struct x86_insn *in, struct cursor *c, bool code64)
 
 static void decode_modrm(struct x86_insn *in, struct cursor *c)
 {
-    in->modrm = (uint8_t)fetch(c, 1);
+    in->modrm = (uint8_t)fetch_byte(c);
     in->has_modrm = true;
     in->mod = in->modrm >> 6;
     in->reg = (uint8_t)((in->modrm >> 3 & 7) | (in->rex & 4) << 1);
@@ -685,10 +739,10 @@ static const struct slot *decode_opcode(struct x86_insn *in, struct cursor *c, u
     in->map = X86_MAP_1BYTE;
     if (byte == 0x0f) {
         in->map = X86_MAP_0F;
-        byte = (unsigned)fetch(c, 1);
+        byte = fetch_byte(c);
         if (byte == 0x38 || byte == 0x3a) {
             in->map = byte == 0x38 ? X86_MAP_0F38 : X86_MAP_0F3A;
-            byte = (unsigned)fetch(c, 1);
+            byte = fetch_byte(c);
         }
     }
     in->opcode = (uint8_t)byte;
@@ -709,16 +763,13 @@ static enum x86_decode_status finish(struct x86_insn *in, const struct cursor *c
 
 enum x86_decode_status x86_decode(struct x86_insn *in, const uint8_t *code, unsigned avail, uint64_t mode, uint64_t features)
 {
-    struct cursor c = {code, 0, avail, X86_DECODE_OK};
+    struct cursor c = {code, 0, MIN(avail, (unsigned)MAX_LENGTH), avail, X86_DECODE_OK};
     bool code64 = mode & X86_MODE_CS64;
     const struct slot *s;
     unsigned byte;
 
-    pthread_once(&rows_once, build_rows);
-    memset(in, 0, sizeof(*in));
-    in->seg_override = X86_SREG_COUNT;
-    in->seg = X86_DS;
-    in->base = in->index = -1;
+    need_rows();
+    *in = (struct x86_insn){.seg_override = X86_SREG_COUNT, .seg = X86_DS, .base = -1, .index = -1};
     byte = decode_prefixes(in, &c, code64);
     s = decode_opcode(in, &c, byte);
     if (c.status != X86_DECODE_OK || !s->count)

@@ -818,7 +818,7 @@ static const struct vmstate apic_vmstate = {
 static const struct prop apic_props[] = {
     PROP_U32("cpu", struct apic, cpu_index, 0, 0, APIC_CPUS_MAX - 1, "index of the vCPU it is in"),
     PROP_U32("id", struct apic, id, 0, 0, 0xffe, "APIC id"),
-    PROP_BOOL("x2apic", struct apic, x2apic, true, "can be switched to x2APIC mode"),
+    PROP_BOOL("x2apic", struct apic, x2apic, false, "has x2APIC mode, as CPUID must say then"),
     PROP_END,
 };
 

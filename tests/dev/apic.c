@@ -42,6 +42,7 @@
 static struct isa_bus isa;
 static struct device *apics[CPUS], *pic;
 static uint64_t window = BASE;
+static bool with_x2apic = true;
 
 static uint32_t rd(unsigned cpu, unsigned reg)
 {
@@ -90,6 +91,7 @@ static void setup(void)
         apics[i] = dev_new("apic");
         device_set_u64(apics[i], "cpu", i);
         device_set_u64(apics[i], "id", i + 1);
+        device_set_u64(apics[i], "x2apic", with_x2apic);
         dev_realize(apics[i]);
     }
     pic = dev_new("isa-i8259");
@@ -603,6 +605,18 @@ START_TEST(test_base)
     ck_assert_uint_eq(fake_cpus[0].events & VCPU_EV_NMI, VCPU_EV_NMI);
     ck_assert_int_eq(set_base(0, BASE | 0x900), 0);
     ck_assert_uint_eq(rd(0, SVR), 0xff);
+}
+END_TEST
+
+START_TEST(test_no_x2apic)
+{
+    uint64_t val;
+
+    with_x2apic = false;
+    setup();
+    ck_assert_int_eq(set_base(0, BASE | 0xd00), -1);
+    ck_assert_int_eq(set_base(0, BASE | 0x900), 0);
+    ck_assert_int_eq(rdmsr(0, 0x802, &val), -1);
 }
 END_TEST
 

@@ -780,4 +780,4 @@ END_TEST
 TEST_MAIN("apic", test_reset_values, test_masks, test_priorities, test_ipi, test_events,
           test_cluster, test_lowest_priority, test_errors, test_timer_one_shot, test_timer_periodic,
           test_timer_modes, test_timer_deadline, test_lint0, test_lint1, test_messages, test_base,
-          test_x2apic, test_threads, test_fuzz)
+          test_no_x2apic, test_x2apic, test_threads, test_fuzz)

@@ -36,6 +36,7 @@
 struct code_page {
     uint64_t lines; /* atomic: 64-byte lines that hold translated code */
     uint32_t gen;   /* atomic: rises with every write that is noticed */
+    bool open;      /* atomic: all vCPUs' stores have been slow since it was opened */
     uint16_t writes; /* since the last time all blocks were dropped; a hint, races do not matter */
     uint8_t drops;
     struct tb *tbs; /* linked by page_next[tb_page_index()] */
@@ -76,22 +77,35 @@ static struct code_page *page_make(ram_addr_t addr)
     return p;
 }
 
-uint32_t tb_page_open(struct vcpu *cpu, ram_addr_t page)
+static struct code_page *page_open_slow(struct vcpu *cpu, ram_addr_t page)
 {
     struct code_page *p;
-    uint32_t gen;
+    bool wait;
 
-    page &= PAGE_MASK;
     pthread_mutex_lock(&lock);
     p = page_make(page);
     softtlb_removed_remote();
-    if (dirty_test(DIRTY_CODE, page, SOFTTLB_PAGE))
+    wait = !dirty_test(DIRTY_CODE, page, SOFTTLB_PAGE); /* another vCPU is at it: wait as well */
+    if (!wait)
         dirty_clear(DIRTY_CODE, page, SOFTTLB_PAGE);
+    wait |= softtlb_removed_remote();
     pthread_mutex_unlock(&lock);
-    if (softtlb_removed_remote())
+    if (wait)
         exec_grace(cpu);
-    gen = __atomic_load_n(&p->gen, __ATOMIC_ACQUIRE);
-    return gen;
+    __atomic_store_n(&p->open, true, __ATOMIC_RELEASE);
+    return p;
+}
+
+/* Should the page be closed meanwhile, tb_make() refuses the block. */
+uint32_t tb_page_open(struct vcpu *cpu, ram_addr_t page)
+{
+    struct code_page *p = page_get(page);
+
+    page &= PAGE_MASK;
+    if (!p || !__atomic_load_n(&p->open, __ATOMIC_ACQUIRE) ||
+        dirty_test(DIRTY_CODE, page, SOFTTLB_PAGE))
+        p = page_open_slow(cpu, page);
+    return __atomic_load_n(&p->gen, __ATOMIC_ACQUIRE);
 }
 
 bool tb_page_has_code(ram_addr_t addr)
@@ -172,8 +186,10 @@ static void page_recount(struct code_page *p, ram_addr_t page)
             lines |= tb_lines(tb, 1);
     }
     __atomic_store_n(&p->lines, lines, __ATOMIC_SEQ_CST);
-    if (!p->tbs)
+    if (!p->tbs) {
+        __atomic_store_n(&p->open, false, __ATOMIC_RELEASE);
         dirty_set(DIRTY_CODE, page, SOFTTLB_PAGE);
+    }
 }
 
 static void page_unlist(struct tb *tb, unsigned n)

@@ -91,9 +91,9 @@ static void gen_insn(struct gen *g, const struct x86_insn *in, enum x86_decode_s
 
 static void log_insn(const struct gen *g, const struct x86_insn *in, const uint8_t *code)
 {
-    uint64_t pc = g->mode & X86_MODE_CS_STATIC ? ALIGN_DOWN(g->key->pc, SOFTTLB_PAGE) : 0;
+    uint64_t page = ALIGN_DOWN(g->cpu->v.pc, SOFTTLB_PAGE); /* where it runs first */
 
-    x86_disas_log(code, in->len, pc + (uint64_t)g->off, g->mode);
+    x86_disas_log(code, in->len, page + (uint64_t)g->off, g->mode);
 }
 
 /*

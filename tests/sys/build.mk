@@ -3,4 +3,5 @@
 check-scripts-y += $(addprefix tests/sys/,seabios-serial seabios-debugcon multiboot grub-cd \
                      demo-amd64 demo-i386)
 check-long-y += $(addprefix tests/sys/,memtest64 memtest32 demo-amd64-smp demo-i386-smp \
+                  torture-smp2 torture-smp4 torture-crowded \
                   netboot-amd64 netboot-i386 debian debian-smp debian-torture)

@@ -95,6 +95,18 @@ def demo(arch, cpus=1):
                Send('poweroff\n')])
 
 
+def torture(cpus, threads):
+    return Entry(
+        guests=['torture'],
+        args=['-m', '256', '-nographic', '-kernel', '{g}/torture/vmlinuz', '-initrd',
+              '{g}/torture/initrd.gz', '-append', 'console=ttyS0 quiet', '-smp', str(cpus)],
+        steps=[Expect('up in', 180, 'init'), Expect('doppel# '),
+               Send(f'/torture 50 {threads}\n'),
+               Expect('^torture: passed', 900, 'torture passed'), Expect('doppel# '),
+               Send('poweroff\n')],
+        trouble=TROUBLE + '|torture: FAIL')
+
+
 def netboot(arch):
     path = '{g}/netboot/%s/' % arch
     return Entry(
@@ -174,6 +186,9 @@ ENTRIES = {
     'demo-i386': demo('i386'),
     'demo-amd64-smp': demo('amd64', 2),
     'demo-i386-smp': demo('i386', 2),
+    'torture-smp2': torture(2, 2),
+    'torture-smp4': torture(4, 4),
+    'torture-crowded': torture(2, 5),
     'netboot-amd64': netboot('amd64'),
     'netboot-i386': netboot('i386'),
     'debian': debian(COMPILE),

@@ -195,6 +195,16 @@ static void exchange_body(struct worker *worker)
         execute(worker, worker->arg);
 }
 
+static void reset_exchange(void *arg)
+{
+    struct exchange *exchange = arg;
+    unsigned i;
+
+    atomic_store(&exchange->published, 0);
+    for (i = 0; i < MAX_WORKERS; i++)
+        atomic_store(&exchange->seen[i], 0);
+}
+
 static void cross_modify(bool aliased)
 {
     size_t i;
@@ -205,7 +215,7 @@ static void cross_modify(bool aliased)
         memset(&exchange, 0, sizeof(exchange));
         exchange.code = new_code(aliased);
         exchange.offset = offsets[i];
-        if (run_workers(worker_count, exchange_body, &exchange) == 0)
+        if (!run_until_counted(worker_count, exchange_body, &exchange, reset_exchange))
             fail("no version was exchanged at %u", offsets[i]);
         free_code(&exchange.code);
     }
@@ -450,6 +460,13 @@ static void write_versions(int fd)
     }
 }
 
+static void reset_remap(void *arg)
+{
+    struct remap *remap = arg;
+
+    atomic_store(&remap->version, 0);
+}
+
 static void test_remap(void)
 {
     static struct remap remap;
@@ -458,7 +475,7 @@ static void test_remap(void)
     remap.fd = new_file();
     write_versions(remap.fd);
     fault_page = map(remap.fd, PROT_READ | PROT_EXEC);
-    if (run_workers(worker_count, remap_body, &remap) == 0)
+    if (!run_until_counted(worker_count, remap_body, &remap, reset_remap))
         fail("nothing was mapped");
     munmap(fault_page, CODE_BYTES);
     close(remap.fd);
@@ -490,13 +507,18 @@ static void protect_body(struct worker *worker)
         mprotect((void *)page, PAGE, PROT_READ | PROT_WRITE);
 }
 
+static void reset_protect(void *page)
+{
+    memset(page, 0, PAGE);
+}
+
 static void test_protect(void)
 {
     int fd = new_file();
 
     fault_page = map(fd, PROT_READ | PROT_WRITE);
     set_handler(SIGSEGV, on_fault);
-    if (run_workers(worker_count, protect_body, fault_page) == 0)
+    if (!run_until_counted(worker_count, protect_body, fault_page, reset_protect))
         fail("nothing was protected");
     munmap(fault_page, CODE_BYTES);
     close(fd);

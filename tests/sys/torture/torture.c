@@ -129,6 +129,20 @@ uint64_t run_workers(unsigned count, void (*body)(struct worker *), void *arg)
     return done;
 }
 
+uint64_t run_until_counted(unsigned count, void (*body)(struct worker *), void *arg,
+                           void (*reset)(void *arg))
+{
+    unsigned old_ms = case_ms, tries;
+    uint64_t done = 0;
+
+    for (tries = 0; tries < 10 && !done; tries++, case_ms *= 2) {
+        reset(arg);
+        done = run_workers(count, body, arg);
+    }
+    case_ms = old_ms;
+    return done;
+}
+
 static bool run_test(const struct test *test)
 {
     current = test->name;

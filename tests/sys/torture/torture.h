@@ -33,6 +33,12 @@ extern atomic_bool stop;      /* the case's time is over */
 
 /* Run body in count threads spread over the CPUs; returns what they counted. */
 uint64_t run_workers(unsigned count, void (*body)(struct worker *), void *arg);
+
+/* The same, longer and longer until something was counted: on a busy host a
+ * processor of the guest may not get its turn in time. */
+uint64_t run_until_counted(unsigned count, void (*body)(struct worker *), void *arg,
+                           void (*reset)(void *arg));
+
 void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void skip(const char *why);
 void note(const char *what, uint64_t number);

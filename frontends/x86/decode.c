@@ -18,34 +18,34 @@
 
 /* --- the rows ------------------------------------------------------------------- */
 
-#define OSZPC  (FO | FS | FZ | FP | FC)
-#define OSZAP  62
-#define RF     X86F_RF
-#define WF     X86F_WF
-#define UF     X86F_UF
-#define REG    X86F_REG
-#define RM     X86F_RM
+#define OSZPC   (FO | FS | FZ | FP | FC)
+#define OSZAP   62
+#define RF      X86F_RF
+#define WF      X86F_WF
+#define UF      X86F_UF
+#define REG     X86F_REG
+#define RM      X86F_RM
 #define MOD_MEM X86F_MOD_MEM
 #define MOD_REG X86F_MOD_REG
-#define NP     X86F_NP
-#define P66    X86F_P66
-#define PF3    X86F_PF3
-#define PF2    X86F_PF2
-#define NO64   X86F_NO64
-#define ONLY64 X86F_ONLY64
-#define D64    X86F_D64
-#define F64    X86F_F64
-#define LOCK   X86F_LOCK
-#define CPL0   X86F_CPL0
-#define PROT   X86F_PROT
-#define END    X86F_END
-#define MODRM  X86F_MODRM
-#define REP    X86F_REP
-#define IMM2   X86F_IMM2
-#define NOMOD  X86F_NOMOD
-#define NOSEG  X86F_NOSEG
+#define NP      X86F_NP
+#define P66     X86F_P66
+#define PF3     X86F_PF3
+#define PF2     X86F_PF2
+#define NO64    X86F_NO64
+#define ONLY64  X86F_ONLY64
+#define D64     X86F_D64
+#define F64     X86F_F64
+#define LOCK    X86F_LOCK
+#define CPL0    X86F_CPL0
+#define PROT    X86F_PROT
+#define END     X86F_END
+#define MODRM   X86F_MODRM
+#define REP     X86F_REP
+#define IMM2    X86F_IMM2
+#define NOMOD   X86F_NOMOD
+#define NOSEG   X86F_NOSEG
 
-#define ROW_(map, opcode, NAME, func, op1, op2, op3, arg, flags, feature)                           \
+#define ROW_(map, opcode, NAME, func, op1, op2, op3, arg, flags, feature)                          \
     {#NAME, gen_##func, #func, flags, {op1, op2, op3}, arg, map, opcode, X86_FEAT_##feature},
 static const struct x86_row integer_rows[] = {
 #define I(...) ROW_(X86_MAP_1BYTE, __VA_ARGS__)
@@ -80,14 +80,19 @@ static bool row_has_modrm(const struct x86_row *r)
 {
     if (r->flags & (X86F_MODRM | X86F_REG(0) | X86F_MOD_MEM | X86F_MOD_REG | X86F_NOMOD))
         return true;
-    return operand_has_modrm(r->op[0]) || operand_has_modrm(r->op[1]) || operand_has_modrm(r->op[2]);
+    return operand_has_modrm(r->op[0]) || operand_has_modrm(r->op[1]) ||
+           operand_has_modrm(r->op[2]);
 }
 
 /* Operand code of a SIMD row's register or memory operand. */
 static unsigned simd_operand(const struct simd_row *s, unsigned role, bool is_rm)
 {
     unsigned mem = s->mem;
-    enum x86_operand_type t = mem == 1 ? X86_T_b : mem == 2 ? X86_T_w : mem == 4 ? X86_T_d : mem == 8 ? X86_T_q : X86_T_x;
+    enum x86_operand_type t = mem == 1   ? X86_T_b
+                              : mem == 2 ? X86_T_w
+                              : mem == 4 ? X86_T_d
+                              : mem == 8 ? X86_T_q
+                                         : X86_T_x;
     enum x86_operand_kind k;
 
     switch (role & V_CLASS) {
@@ -100,28 +105,37 @@ static unsigned simd_operand(const struct simd_row *s, unsigned role, bool is_rm
     case SIMD_CLASS_G:
         if (!is_rm)
             return X86_OPCODE(X86_K_G, s->flags & V_REG64 ? X86_T_y : X86_T_d);
-        return X86_OPCODE(X86_K_E, s->flags & V_W64 ? X86_T_y : mem == 1 ? X86_T_bd : mem == 2 ? X86_T_wd : X86_T_d);
+        return X86_OPCODE(X86_K_E, s->flags & V_W64 ? X86_T_y
+                                   : mem == 1       ? X86_T_bd
+                                   : mem == 2       ? X86_T_wd
+                                                    : X86_T_d);
     }
     return ___;
 }
 
 static void add_simd_rows(void)
 {
-    static const uint64_t prefix_flag[] = {[V_NP] = X86F_NP, [V_66] = X86F_P66, [V_F3] = X86F_PF3, [V_F2] = X86F_PF2};
-    static const uint8_t map[] = {[V_0F] = X86_MAP_0F, [V_0F38] = X86_MAP_0F38, [V_0F3A] = X86_MAP_0F3A};
-    static const uint8_t feature[] = {[SF_MMX] = X86_FEAT_MMX,     [SF_SSE] = X86_FEAT_SSE,
-                                      [SF_SSE2] = X86_FEAT_SSE2,   [SF_SSE3] = X86_FEAT_SSE3,
-                                      [SF_SSSE3] = X86_FEAT_SSSE3, [SF_SSE41] = X86_FEAT_SSE41,
-                                      [SF_SSE42] = X86_FEAT_SSE42, [SF_PCLMUL] = X86_FEAT_PCLMUL,
-                                      [SF_AES] = X86_FEAT_AES};
+    static const uint64_t prefix_flag[] = {
+        [V_NP] = X86F_NP, [V_66] = X86F_P66, [V_F3] = X86F_PF3, [V_F2] = X86F_PF2};
+    static const uint8_t map[] = {
+        [V_0F] = X86_MAP_0F, [V_0F38] = X86_MAP_0F38, [V_0F3A] = X86_MAP_0F3A};
+    static const uint8_t feature[] = {
+        [SF_MMX] = X86_FEAT_MMX,     [SF_SSE] = X86_FEAT_SSE,       [SF_SSE2] = X86_FEAT_SSE2,
+        [SF_SSE3] = X86_FEAT_SSE3,   [SF_SSSE3] = X86_FEAT_SSSE3,   [SF_SSE41] = X86_FEAT_SSE41,
+        [SF_SSE42] = X86_FEAT_SSE42, [SF_PCLMUL] = X86_FEAT_PCLMUL, [SF_AES] = X86_FEAT_AES};
 
     for (unsigned i = 0; i < SIMD_COUNT; i++) {
         const struct simd_row *s = &simd_rows[i];
         struct x86_row *r = &rows[row_count++];
         unsigned n = 0, reg = simd_operand(s, s->reg, false), rm = simd_operand(s, s->rm, true);
 
-        *r = (struct x86_row){.name = s->name, .gen = gen_simd, .gen_name = "simd", .arg = (uint16_t)i,
-                              .map = map[s->map], .opcode = s->opcode, .feature = feature[s->feature]};
+        *r = (struct x86_row){.name = s->name,
+                              .gen = gen_simd,
+                              .gen_name = "simd",
+                              .arg = (uint16_t)i,
+                              .map = map[s->map],
+                              .opcode = s->opcode,
+                              .feature = feature[s->feature]};
         r->flags = X86F_SIMD | prefix_flag[s->prefix];
         if (s->ext >= 0)
             r->flags |= X86F_REG(s->ext);
@@ -180,11 +194,17 @@ static void add_x87_rows(void)
             flags |= X86F_RF(FC | FZ | FP);
         for (unsigned n = 0; n < copies; n++) {
             unsigned modrm = x->modrm + n;
-            uint64_t more = X86F_REG(modrm >> 3 & 7) | (x->count && x->count < 8 ? X86F_RM(modrm & 7) : 0);
+            uint64_t more =
+                X86F_REG(modrm >> 3 & 7) | (x->count && x->count < 8 ? X86F_RM(modrm & 7) : 0);
 
-            rows[row_count++] = (struct x86_row){.name = x->name, .gen = gen_fpu, .gen_name = "fpu", .flags = flags | more,
-                                                 .op = {(uint16_t)x87_operand(x)}, .arg = (uint16_t)i,
-                                                 .map = X86_MAP_1BYTE, .opcode = (uint8_t)(0xd8 + x->op),
+            rows[row_count++] = (struct x86_row){.name = x->name,
+                                                 .gen = gen_fpu,
+                                                 .gen_name = "fpu",
+                                                 .flags = flags | more,
+                                                 .op = {(uint16_t)x87_operand(x)},
+                                                 .arg = (uint16_t)i,
+                                                 .map = X86_MAP_1BYTE,
+                                                 .opcode = (uint8_t)(0xd8 + x->op),
                                                  .feature = X86_FEAT_FPU};
         }
     }
@@ -218,8 +238,9 @@ static void index_rows(void)
     memcpy(rows, sorted, sizeof(rows));
 }
 
-static const uint64_t condition_flags = X86F_REG(0) | X86F_RM(0) | X86F_MOD_MEM | X86F_MOD_REG | X86F_NP | X86F_P66 |
-                                        X86F_PF3 | X86F_PF2 | X86F_NO64 | X86F_ONLY64 | X86F_PROT;
+static const uint64_t condition_flags = X86F_REG(0) | X86F_RM(0) | X86F_MOD_MEM | X86F_MOD_REG |
+                                        X86F_NP | X86F_P66 | X86F_PF3 | X86F_PF2 | X86F_NO64 |
+                                        X86F_ONLY64 | X86F_PROT;
 
 static void build_rows(void)
 {
@@ -272,7 +293,8 @@ struct cursor {
 static cold_fn void missing(struct cursor *c, unsigned n)
 {
     if (c->status == X86_DECODE_OK)
-        c->status = c->avail < MAX_LENGTH && c->at + n > c->avail ? X86_DECODE_MORE : X86_DECODE_LONG;
+        c->status =
+            c->avail < MAX_LENGTH && c->at + n > c->avail ? X86_DECODE_MORE : X86_DECODE_LONG;
     c->at += n;
 }
 
@@ -334,11 +356,28 @@ static int64_t fetch_signed(struct cursor *c, unsigned n)
 
 /* --- prefixes and modrm -------------------------------------------------------------- */
 
-enum { PX_NONE, PX_SEG /* + enum x86_sreg in bits 7..4 */, PX_66, PX_67, PX_LOCK, PX_F2, PX_F3, PX_REX };
+enum {
+    PX_NONE,
+    PX_SEG /* + enum x86_sreg in bits 7..4 */,
+    PX_66,
+    PX_67,
+    PX_LOCK,
+    PX_F2,
+    PX_F3,
+    PX_REX
+};
 static const uint8_t prefix_class[256] = {
-    [0x26] = PX_SEG | X86_ES << 4, [0x2e] = PX_SEG | X86_CS << 4, [0x36] = PX_SEG | X86_SS << 4,
-    [0x3e] = PX_SEG | X86_DS << 4, [0x64] = PX_SEG | X86_FS << 4, [0x65] = PX_SEG | X86_GS << 4,
-    [0x66] = PX_66, [0x67] = PX_67, [0xf0] = PX_LOCK, [0xf2] = PX_F2, [0xf3] = PX_F3,
+    [0x26] = PX_SEG | X86_ES << 4,
+    [0x2e] = PX_SEG | X86_CS << 4,
+    [0x36] = PX_SEG | X86_SS << 4,
+    [0x3e] = PX_SEG | X86_DS << 4,
+    [0x64] = PX_SEG | X86_FS << 4,
+    [0x65] = PX_SEG | X86_GS << 4,
+    [0x66] = PX_66,
+    [0x67] = PX_67,
+    [0xf0] = PX_LOCK,
+    [0xf2] = PX_F2,
+    [0xf3] = PX_F3,
     [0x40 ... 0x4f] = PX_REX,
 };
 
@@ -390,7 +429,8 @@ static unsigned decode_prefixes(struct x86_insn *in, struct cursor *c, bool code
 
 static void decode_ea16(struct x86_insn *in, struct cursor *c)
 {
-    static const int8_t bases[8] = {X86_RBX, X86_RBX, X86_RBP, X86_RBP, X86_RSI, X86_RDI, X86_RBP, X86_RBX};
+    static const int8_t bases[8] = {X86_RBX, X86_RBX, X86_RBP, X86_RBP,
+                                    X86_RSI, X86_RDI, X86_RBP, X86_RBX};
     static const int8_t indexes[8] = {X86_RSI, X86_RDI, X86_RSI, X86_RDI, -1, -1, -1, -1};
     unsigned rm = in->modrm & 7;
 
@@ -473,7 +513,8 @@ static bool prefix_matches(uint64_t flags, unsigned prefix)
     return !(flags & (X86F_P66 | X86F_PF3 | X86F_PF2));
 }
 
-static bool row_matches(const struct x86_row *r, const struct x86_insn *in, uint64_t mode, uint64_t features)
+static bool row_matches(const struct x86_row *r, const struct x86_insn *in, uint64_t mode,
+                        uint64_t features)
 {
     uint64_t f = r->flags;
 
@@ -492,7 +533,8 @@ static bool row_matches(const struct x86_row *r, const struct x86_insn *in, uint
     return features >> r->feature & 1;
 }
 
-static const struct x86_row *find_row(const struct slot *s, const struct x86_insn *in, uint64_t mode, uint64_t features)
+static const struct x86_row *find_row(const struct slot *s, const struct x86_insn *in,
+                                      uint64_t mode, uint64_t features)
 {
     const struct x86_row *r = &rows[s->first];
 
@@ -507,7 +549,8 @@ static const struct x86_row *find_row(const struct slot *s, const struct x86_ins
 
 /* --- operands ---------------------------------------------------------------------------- */
 
-static unsigned operand_size(const struct x86_insn *in, enum x86_operand_type t, bool is_mem, bool code64)
+static unsigned operand_size(const struct x86_insn *in, enum x86_operand_type t, bool is_mem,
+                             bool code64)
 {
     switch (t) {
     case X86_T_b:
@@ -589,7 +632,8 @@ static void fetch_moffs(struct x86_insn *in, struct cursor *c, struct x86_operan
     string_memory(in, o, true);
 }
 
-static void fetch_immediate(struct x86_insn *in, struct cursor *c, struct x86_operand *o, enum x86_operand_type t)
+static void fetch_immediate(struct x86_insn *in, struct cursor *c, struct x86_operand *o,
+                            enum x86_operand_type t)
 {
     o->kind = X86_OP_IMM;
     switch (t) {
@@ -614,7 +658,8 @@ static void fetch_immediate(struct x86_insn *in, struct cursor *c, struct x86_op
         in->imm2 = (uint16_t)fetch(c, 1);
 }
 
-static void decode_operand(struct x86_insn *in, struct cursor *c, unsigned i, unsigned code, bool code64)
+static void decode_operand(struct x86_insn *in, struct cursor *c, unsigned i, unsigned code,
+                           bool code64)
 {
     struct x86_operand *o = &in->op[i];
     enum x86_operand_kind kind = code >> 5;
@@ -755,13 +800,15 @@ static bool lock_valid(const struct x86_insn *in)
     return in->row->flags & X86F_LOCK && in->op[0].kind == X86_OP_MEM;
 }
 
-static enum x86_decode_status finish(struct x86_insn *in, const struct cursor *c, enum x86_decode_status s)
+static enum x86_decode_status finish(struct x86_insn *in, const struct cursor *c,
+                                     enum x86_decode_status s)
 {
     in->len = (uint8_t)MIN(c->at, (unsigned)MAX_LENGTH);
     return c->status != X86_DECODE_OK ? c->status : s;
 }
 
-enum x86_decode_status x86_decode(struct x86_insn *in, const uint8_t *code, unsigned avail, uint64_t mode, uint64_t features)
+enum x86_decode_status x86_decode(struct x86_insn *in, const uint8_t *code, unsigned avail,
+                                  uint64_t mode, uint64_t features)
 {
     struct cursor c = {code, 0, MIN(avail, (unsigned)MAX_LENGTH), avail, X86_DECODE_OK};
     bool code64 = mode & X86_MODE_CS64;

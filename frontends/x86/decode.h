@@ -23,27 +23,27 @@
 /* Operand codes: kind << 5 | type. */
 enum x86_operand_kind {
     X86_K_NONE,
-    X86_K_E,    /* modrm.rm: general register or memory */
-    X86_K_M,    /* modrm.rm: memory only */
-    X86_K_R,    /* modrm.rm: general register only */
-    X86_K_G,    /* modrm.reg: general register */
-    X86_K_S,    /* modrm.reg: segment register */
-    X86_K_C,    /* modrm.reg: control register */
-    X86_K_D,    /* modrm.reg: debug register */
-    X86_K_P,    /* modrm.reg: MMX register */
-    X86_K_Q,    /* modrm.rm: MMX register or memory */
-    X86_K_N,    /* modrm.rm: MMX register only */
-    X86_K_V,    /* modrm.reg: XMM register */
-    X86_K_W,    /* modrm.rm: XMM register or memory */
-    X86_K_U,    /* modrm.rm: XMM register only */
-    X86_K_I,    /* immediate */
-    X86_K_J,    /* relative branch offset */
-    X86_K_O,    /* memory at an immediate offset (moffs) */
-    X86_K_A,    /* immediate far pointer */
-    X86_K_X,    /* memory at DS:rSI */
-    X86_K_Y,    /* memory at ES:rDI */
-    X86_K_Z,    /* general register in the low opcode bits */
-    X86_K_rAX,  /* fixed general registers */
+    X86_K_E,   /* modrm.rm: general register or memory */
+    X86_K_M,   /* modrm.rm: memory only */
+    X86_K_R,   /* modrm.rm: general register only */
+    X86_K_G,   /* modrm.reg: general register */
+    X86_K_S,   /* modrm.reg: segment register */
+    X86_K_C,   /* modrm.reg: control register */
+    X86_K_D,   /* modrm.reg: debug register */
+    X86_K_P,   /* modrm.reg: MMX register */
+    X86_K_Q,   /* modrm.rm: MMX register or memory */
+    X86_K_N,   /* modrm.rm: MMX register only */
+    X86_K_V,   /* modrm.reg: XMM register */
+    X86_K_W,   /* modrm.rm: XMM register or memory */
+    X86_K_U,   /* modrm.rm: XMM register only */
+    X86_K_I,   /* immediate */
+    X86_K_J,   /* relative branch offset */
+    X86_K_O,   /* memory at an immediate offset (moffs) */
+    X86_K_A,   /* immediate far pointer */
+    X86_K_X,   /* memory at DS:rSI */
+    X86_K_Y,   /* memory at ES:rDI */
+    X86_K_Z,   /* general register in the low opcode bits */
+    X86_K_rAX, /* fixed general registers */
     X86_K_rCX,
     X86_K_rDX,
     X86_K_ONE,  /* the constant 1 */
@@ -53,7 +53,12 @@ enum x86_operand_kind {
 };
 enum x86_operand_type {
     X86_T_none, /* no size, or one the generator knows (LEA, FXSAVE) */
-    X86_T_b, X86_T_w, X86_T_d, X86_T_q, X86_T_x /* 16 bytes */, X86_T_t /* 10 bytes */,
+    X86_T_b,
+    X86_T_w,
+    X86_T_d,
+    X86_T_q,
+    X86_T_x /* 16 bytes */,
+    X86_T_t /* 10 bytes */,
     X86_T_v,  /* operand size */
     X86_T_z,  /* operand size, at most 4; an immediate is sign-extended to the operand size */
     X86_T_y,  /* 8 with REX.W, else 4 */
@@ -78,33 +83,55 @@ enum x86_operand_type {
     k##_wr = X86_OPCODE(X86_K_##k, X86_T_wr), k##_2y = X86_OPCODE(X86_K_##k, X86_T_2y)
 enum x86_operand_code {
     ___ = 0,
-    X86_OPCODES_(E), X86_OPCODES_(M), X86_OPCODES_(R), X86_OPCODES_(G), X86_OPCODES_(S),
-    X86_OPCODES_(C), X86_OPCODES_(D), X86_OPCODES_(P), X86_OPCODES_(Q), X86_OPCODES_(N),
-    X86_OPCODES_(V), X86_OPCODES_(W), X86_OPCODES_(U), X86_OPCODES_(I), X86_OPCODES_(J),
-    X86_OPCODES_(O), X86_OPCODES_(A), X86_OPCODES_(X), X86_OPCODES_(Y), X86_OPCODES_(Z),
-    X86_OPCODES_(rAX), X86_OPCODES_(rCX), X86_OPCODES_(rDX),
-    ONE = X86_OPCODE(X86_K_ONE, X86_T_b), XMM0 = X86_OPCODE(X86_K_XMM0, X86_T_x),
+    X86_OPCODES_(E),
+    X86_OPCODES_(M),
+    X86_OPCODES_(R),
+    X86_OPCODES_(G),
+    X86_OPCODES_(S),
+    X86_OPCODES_(C),
+    X86_OPCODES_(D),
+    X86_OPCODES_(P),
+    X86_OPCODES_(Q),
+    X86_OPCODES_(N),
+    X86_OPCODES_(V),
+    X86_OPCODES_(W),
+    X86_OPCODES_(U),
+    X86_OPCODES_(I),
+    X86_OPCODES_(J),
+    X86_OPCODES_(O),
+    X86_OPCODES_(A),
+    X86_OPCODES_(X),
+    X86_OPCODES_(Y),
+    X86_OPCODES_(Z),
+    X86_OPCODES_(rAX),
+    X86_OPCODES_(rCX),
+    X86_OPCODES_(rDX),
+    ONE = X86_OPCODE(X86_K_ONE, X86_T_b),
+    XMM0 = X86_OPCODE(X86_K_XMM0, X86_T_x),
     ST_i = X86_OPCODE(X86_K_ST, X86_T_t),
-    sES = X86_OPCODE(X86_K_SREG, X86_ES), sCS = X86_OPCODE(X86_K_SREG, X86_CS),
-    sSS = X86_OPCODE(X86_K_SREG, X86_SS), sDS = X86_OPCODE(X86_K_SREG, X86_DS),
-    sFS = X86_OPCODE(X86_K_SREG, X86_FS), sGS = X86_OPCODE(X86_K_SREG, X86_GS),
+    sES = X86_OPCODE(X86_K_SREG, X86_ES),
+    sCS = X86_OPCODE(X86_K_SREG, X86_CS),
+    sSS = X86_OPCODE(X86_K_SREG, X86_SS),
+    sDS = X86_OPCODE(X86_K_SREG, X86_DS),
+    sFS = X86_OPCODE(X86_K_SREG, X86_FS),
+    sGS = X86_OPCODE(X86_K_SREG, X86_GS),
 };
 #undef X86_OPCODES_
 
 /* Row flags. */
-#define X86F_RF(m) ((uint64_t)(m))       /* arithmetic flags (enum ir_flag) read */
-#define X86F_WF(m) ((uint64_t)(m) << 6)  /* written */
-#define X86F_UF(m) ((uint64_t)(m) << 12) /* undefined afterwards */
-#define X86F_REG(n) (BIT(18) | (uint64_t)(n) << 19) /* only with modrm.reg = n */
-#define X86F_RM(n)  (BIT(22) | (uint64_t)(n) << 23) /* only with modrm.rm = n */
-#define X86F_MOD_MEM BIT(26) /* only with a memory operand */
-#define X86F_MOD_REG BIT(27) /* only with mod = 3 */
-#define X86F_NP      BIT(28) /* only without 66, F3, F2 */
-#define X86F_P66     BIT(29) /* only with 66 (and neither F3 nor F2) */
-#define X86F_PF3     BIT(30) /* only with F3 */
-#define X86F_PF2     BIT(31) /* only with F2 */
-#define X86F_NO64    BIT(32) /* #UD in 64-bit mode */
-#define X86F_ONLY64  BIT(33) /* exists in 64-bit mode only */
+#define X86F_RF(m)   ((uint64_t)(m))                 /* arithmetic flags (enum ir_flag) read */
+#define X86F_WF(m)   ((uint64_t)(m) << 6)            /* written */
+#define X86F_UF(m)   ((uint64_t)(m) << 12)           /* undefined afterwards */
+#define X86F_REG(n)  (BIT(18) | (uint64_t)(n) << 19) /* only with modrm.reg = n */
+#define X86F_RM(n)   (BIT(22) | (uint64_t)(n) << 23) /* only with modrm.rm = n */
+#define X86F_MOD_MEM BIT(26)                         /* only with a memory operand */
+#define X86F_MOD_REG BIT(27)                         /* only with mod = 3 */
+#define X86F_NP      BIT(28)                         /* only without 66, F3, F2 */
+#define X86F_P66     BIT(29)                         /* only with 66 (and neither F3 nor F2) */
+#define X86F_PF3     BIT(30)                         /* only with F3 */
+#define X86F_PF2     BIT(31)                         /* only with F2 */
+#define X86F_NO64    BIT(32)                         /* #UD in 64-bit mode */
+#define X86F_ONLY64  BIT(33)                         /* exists in 64-bit mode only */
 #define X86F_D64     BIT(34) /* in 64-bit mode the operand size is 8, or 2 with 66 */
 #define X86F_F64     BIT(35) /* in 64-bit mode the operand size is 8 always */
 #define X86F_LOCK    BIT(36) /* LOCK allowed with a memory destination */
@@ -115,17 +142,19 @@ enum x86_operand_code {
 #define X86F_REP     BIT(41) /* REP / REPE / REPNE mean repetition */
 #define X86F_IMM2    BIT(42) /* ENTER: a second immediate byte */
 #define X86F_NOMOD   BIT(43) /* modrm.mod is ignored, rm is a register (MOV CR/DR) */
-#define X86F_NOSEG   BIT(44) /* operand addresses no memory (LEA, INVLPG's offset still segmented: not set) */
-#define X86F_TRAPS   BIT(45) /* needs no privilege but is not run by the native test harness */
-#define X86F_X87     BIT(46) /* arg is enum x87_op */
-#define X86F_SIMD    BIT(47) /* arg is enum simd_op */
+#define X86F_NOSEG                                                                                 \
+    BIT(44) /* operand addresses no memory (LEA, INVLPG's offset still segmented: not set) */
+#define X86F_TRAPS BIT(45) /* needs no privilege but is not run by the native test harness */
+#define X86F_X87   BIT(46) /* arg is enum x87_op */
+#define X86F_SIMD  BIT(47) /* arg is enum simd_op */
 
 /* Features a row may need; which ones the CPU has: x86_cpu_features(). */
 #define X86_FEATURES(F)                                                                            \
-    F(BASE) F(FPU) F(CMOV) F(CX8) F(CX16) F(FXSR) F(MMX) F(SSE) F(SSE2) F(SSE3) F(SSSE3) F(SSE41)  \
-    F(SSE42) F(POPCNT) F(MOVBE) F(CLFSH) F(SEP) F(SYSCALL) F(LAHF) F(RDTSCP) F(RDRAND) F(RDSEED)   \
-    F(FSGSBASE) F(XSAVE) F(XSAVEOPT) F(INVPCID) F(SMAP) F(MONITOR) F(CLFLUSHOPT) F(RDPID) F(AES)   \
-    F(PCLMUL) F(TSC) F(MSR) F(RDPMC) F(BMI1) F(LZCNT)
+    F(BASE)                                                                                        \
+    F(FPU) F(CMOV) F(CX8) F(CX16) F(FXSR) F(MMX) F(SSE) F(SSE2) F(SSE3) F(SSSE3) F(SSE41) F(SSE42) \
+        F(POPCNT) F(MOVBE) F(CLFSH) F(SEP) F(SYSCALL) F(LAHF) F(RDTSCP) F(RDRAND) F(RDSEED)        \
+            F(FSGSBASE) F(XSAVE) F(XSAVEOPT) F(INVPCID) F(SMAP) F(MONITOR) F(CLFLUSHOPT) F(RDPID)  \
+                F(AES) F(PCLMUL) F(TSC) F(MSR) F(RDPMC) F(BMI1) F(LZCNT)
 enum x86_feature {
 #define X86_FEATURE_ENUM_(n) X86_FEAT_##n,
     X86_FEATURES(X86_FEATURE_ENUM_)
@@ -208,7 +237,8 @@ enum x86_decode_status {
  * Decode at code (avail bytes of it). mode: X86_MODE_*; features: bit mask of enum x86_feature.
  * Privilege (CPL0) and the facts generators check (CR0.TS ...) are not looked at.
  */
-enum x86_decode_status x86_decode(struct x86_insn *in, const uint8_t *code, unsigned avail, uint64_t mode, uint64_t features);
+enum x86_decode_status x86_decode(struct x86_insn *in, const uint8_t *code, unsigned avail,
+                                  uint64_t mode, uint64_t features);
 
 /* The rows, for tests and lists. */
 const struct x86_row *x86_row_at(unsigned i); /* NULL beyond the last */

@@ -18,7 +18,11 @@ static const char *register_name(char *buf, size_t size, const struct x86_operan
     if (o->hi)
         return high[o->reg & 3];
     if (o->reg >= 8)
-        snprintf(buf, size, "r%u%s", o->reg, o->size == 1 ? "b" : o->size == 2 ? "w" : o->size == 4 ? "d" : "");
+        snprintf(buf, size, "r%u%s", o->reg,
+                 o->size == 1   ? "b"
+                 : o->size == 2 ? "w"
+                 : o->size == 4 ? "d"
+                                : "");
     else if (o->size <= 1)
         return byte[o->reg];
     else
@@ -26,7 +30,8 @@ static const char *register_name(char *buf, size_t size, const struct x86_operan
     return buf;
 }
 
-static void memory_text(const struct x86_insn *in, const struct x86_operand *o, char *buf, size_t size)
+static void memory_text(const struct x86_insn *in, const struct x86_operand *o, char *buf,
+                        size_t size)
 {
     static const char *const seg[] = {"es", "cs", "ss", "ds", "fs", "gs"};
     struct x86_operand r = {.size = in->asize};
@@ -41,15 +46,18 @@ static void memory_text(const struct x86_insn *in, const struct x86_operand *o, 
     }
     if (in->index >= 0) {
         r.reg = (uint8_t)in->index;
-        n += snprintf(buf + n, size - (size_t)n, "+%s*%u", register_name(index, sizeof(index), &r), 1u << in->scale);
+        n += snprintf(buf + n, size - (size_t)n, "+%s*%u", register_name(index, sizeof(index), &r),
+                      1u << in->scale);
     }
     snprintf(buf + n, size - (size_t)n, "%+lld]", (long long)in->disp);
 }
 
-static void operand_text(const struct x86_insn *in, const struct x86_operand *o, uint64_t pc, char *buf, size_t size)
+static void operand_text(const struct x86_insn *in, const struct x86_operand *o, uint64_t pc,
+                         char *buf, size_t size)
 {
-    static const char *const kinds[] = {[X86_OP_SREG] = "sreg", [X86_OP_CR] = "cr", [X86_OP_DR] = "dr",
-                                        [X86_OP_MMX] = "mm", [X86_OP_XMM] = "xmm", [X86_OP_ST] = "st"};
+    static const char *const kinds[] = {
+        [X86_OP_SREG] = "sreg", [X86_OP_CR] = "cr",   [X86_OP_DR] = "dr",
+        [X86_OP_MMX] = "mm",    [X86_OP_XMM] = "xmm", [X86_OP_ST] = "st"};
 
     switch (o->kind) {
     case X86_OP_REG:
@@ -77,7 +85,10 @@ void x86_insn_text(const struct x86_insn *in, uint64_t pc, char *buf, size_t siz
 {
     char op[64];
     int n = snprintf(buf, size, "%s%s%s", in->prefix & X86_P_LOCK ? "lock " : "",
-                     in->prefix & X86_P_F3 ? "rep " : in->prefix & X86_P_F2 ? "repne " : "", in->row->name);
+                     in->prefix & X86_P_F3   ? "rep "
+                     : in->prefix & X86_P_F2 ? "repne "
+                                             : "",
+                     in->row->name);
 
     for (unsigned i = 0; i < 3 && in->op[i].kind && n > 0 && (size_t)n < size; i++) {
         operand_text(in, &in->op[i], pc, op, sizeof(op));
@@ -85,7 +96,8 @@ void x86_insn_text(const struct x86_insn *in, uint64_t pc, char *buf, size_t siz
     }
 }
 
-unsigned x86_disas(const uint8_t *code, unsigned avail, uint64_t pc, uint64_t mode, char *buf, size_t size)
+unsigned x86_disas(const uint8_t *code, unsigned avail, uint64_t pc, uint64_t mode, char *buf,
+                   size_t size)
 {
     unsigned bits = mode & X86_MODE_CS64 ? 64 : mode & X86_MODE_CS32 ? 32 : 16;
     unsigned len = x86_disas_capstone(code, avail, pc, bits, buf, size);
@@ -105,7 +117,8 @@ unsigned x86_disas(const uint8_t *code, unsigned avail, uint64_t pc, uint64_t mo
 
 void x86_disas_log_block(uint64_t phys, uint64_t mode)
 {
-    log_printf("IN: block at %#llx, mode %#llx\n", (unsigned long long)phys, (unsigned long long)mode);
+    log_printf("IN: block at %#llx, mode %#llx\n", (unsigned long long)phys,
+               (unsigned long long)mode);
 }
 
 void x86_disas_log(const uint8_t *code, unsigned len, uint64_t pc, uint64_t mode)

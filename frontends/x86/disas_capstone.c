@@ -22,7 +22,8 @@ static void open_handles(void)
 }
 
 /* A handle is not for two threads at once. */
-unsigned x86_disas_capstone(const uint8_t *code, unsigned avail, uint64_t pc, unsigned bits, char *buf, size_t size)
+unsigned x86_disas_capstone(const uint8_t *code, unsigned avail, uint64_t pc, unsigned bits,
+                            char *buf, size_t size)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -43,7 +44,8 @@ unsigned x86_disas_capstone(const uint8_t *code, unsigned avail, uint64_t pc, un
     return len;
 }
 #else
-unsigned x86_disas_capstone(const uint8_t *code, unsigned avail, uint64_t pc, unsigned bits, char *buf, size_t size)
+unsigned x86_disas_capstone(const uint8_t *code, unsigned avail, uint64_t pc, unsigned bits,
+                            char *buf, size_t size)
 {
     return 0;
 }

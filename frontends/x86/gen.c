@@ -10,14 +10,16 @@
 #include "translator/simd_ops.h"
 
 const struct ir_global x86_globals[X86_G_COUNT] = {
-#define GLOBAL(number, text, field, type, pin) [number] = {text, offsetof(struct x86_cpu, field), type, pin},
+#define GLOBAL(number, text, field, type, pin)                                                     \
+    [number] = {text, offsetof(struct x86_cpu, field), type, pin},
 #include "frontends/x86/globals.def"
 #undef GLOBAL
 };
 
 /* --- values ------------------------------------------------------------------------ */
 
-struct ir_insn *gen_op2(struct gen *g, enum ir_op op, enum ir_type t, ir_ref dst, ir_ref a, ir_ref b, unsigned fdef)
+struct ir_insn *gen_op2(struct gen *g, enum ir_op op, enum ir_type t, ir_ref dst, ir_ref a,
+                        ir_ref b, unsigned fdef)
 {
     struct ir_insn *i = ir_emit(g->b, op, t);
 
@@ -108,7 +110,8 @@ void gen_store(struct gen *g, unsigned i, ir_ref value)
 /* The block's linear PC plus off, as a temporary. */
 static ir_ref pc_page_plus(struct gen *g, int64_t off)
 {
-    struct ir_mem m = {.base = IR_GLOBAL(X86_G_PC_PAGE), .abits = 64, .lbits = 64, .disp = (int32_t)off};
+    struct ir_mem m = {
+        .base = IR_GLOBAL(X86_G_PC_PAGE), .abits = 64, .lbits = 64, .disp = (int32_t)off};
     ir_ref t = ir_temp(g->b, IR_I64);
 
     if (off != (int32_t)off)
@@ -177,12 +180,14 @@ static enum x86_vector seg_fault_vector(enum x86_sreg seg)
 }
 
 /* Let an X86_SEG_LIMIT or X86_SEG_CHECK segment refuse the access at `offset`. */
-static void check_segment(struct gen *g, enum x86_seg_mode how, enum x86_sreg seg, ir_ref offset, unsigned size, enum gen_access a)
+static void check_segment(struct gen *g, enum x86_seg_mode how, enum x86_sreg seg, ir_ref offset,
+                          unsigned size, enum gen_access a)
 {
     ir_ref last = offset;
 
     if (how == X86_SEG_CHECK) {
-        gen_helper(g, HLP_seg_check, offset, gen_const(g, X86_SEG_ACCESS(seg, size, a == GEN_WRITE)), IR_NONE);
+        gen_helper(g, HLP_seg_check, offset,
+                   gen_const(g, X86_SEG_ACCESS(seg, size, a == GEN_WRITE)), IR_NONE);
         return;
     }
     if (size > 1)
@@ -207,7 +212,11 @@ static uint16_t code_segment_mem(struct gen *g, struct ir_mem m, unsigned size, 
 
         gen_guard(g, IR_G, IR_I64, last, gen_const(g, g->key->cs_limit), X86_GP);
     }
-    m = (struct ir_mem){.base = offset, .seg = IR_GLOBAL(X86_GREG_SEG_BASE + X86_CS), .abits = 64, .lbits = 32, .flags = m.flags};
+    m = (struct ir_mem){.base = offset,
+                        .seg = IR_GLOBAL(X86_GREG_SEG_BASE + X86_CS),
+                        .abits = 64,
+                        .lbits = 32,
+                        .flags = m.flags};
     return ir_mem_add(g->b, &m);
 }
 
@@ -235,7 +244,8 @@ static void check_alignment(struct gen *g, uint16_t mem, unsigned size)
     gen_guard(g, IR_NE, IR_I64, low, gen_const(g, 0), X86_AC);
 }
 
-static uint16_t segmented_mem(struct gen *g, struct ir_mem m, enum x86_sreg seg, unsigned size, enum gen_access a)
+static uint16_t segmented_mem(struct gen *g, struct ir_mem m, enum x86_sreg seg, unsigned size,
+                              enum gen_access a)
 {
     enum x86_seg_mode how = x86_mode_seg(g->mode, seg);
 
@@ -265,7 +275,8 @@ static uint16_t segmented_mem(struct gen *g, struct ir_mem m, enum x86_sreg seg,
     return ir_mem_add(g->b, &m);
 }
 
-uint16_t gen_mem_finish(struct gen *g, struct ir_mem m, enum x86_sreg seg, unsigned size, enum gen_access a)
+uint16_t gen_mem_finish(struct gen *g, struct ir_mem m, enum x86_sreg seg, unsigned size,
+                        enum gen_access a)
 {
     uint16_t mem = segmented_mem(g, m, seg, size, a);
 
@@ -285,9 +296,11 @@ uint16_t gen_mem(struct gen *g, int disp, unsigned size, enum gen_access a)
     return gen_mem_finish(g, m, g->in->seg, size, a);
 }
 
-uint16_t gen_mem_at(struct gen *g, enum x86_sreg seg, ir_ref base, int disp, unsigned abits, unsigned size, enum gen_access a)
+uint16_t gen_mem_at(struct gen *g, enum x86_sreg seg, ir_ref base, int disp, unsigned abits,
+                    unsigned size, enum gen_access a)
 {
-    struct ir_mem m = {.base = base, .abits = (uint8_t)abits, .lbits = (uint8_t)gen_lbits(g), .disp = disp};
+    struct ir_mem m = {
+        .base = base, .abits = (uint8_t)abits, .lbits = (uint8_t)gen_lbits(g), .disp = disp};
 
     return gen_mem_finish(g, m, seg, size, a);
 }
@@ -332,7 +345,8 @@ uint16_t gen_stack_mem(struct gen *g, int disp, unsigned size, enum gen_access a
 
 void gen_sp_add(struct gen *g, int n)
 {
-    gen_op2(g, IR_add, gen_type(g->sbits / 8), IR_GLOBAL(X86_RSP), IR_GLOBAL(X86_RSP), gen_const(g, n), 0);
+    gen_op2(g, IR_add, gen_type(g->sbits / 8), IR_GLOBAL(X86_RSP), IR_GLOBAL(X86_RSP),
+            gen_const(g, n), 0);
 }
 
 void gen_push_value(struct gen *g, enum ir_type t, ir_ref value)
@@ -384,7 +398,8 @@ void gen_raise(struct gen *g, enum x86_vector vector)
     gen_raise_error(g, vector, 0);
 }
 
-void gen_guard(struct gen *g, enum ir_cond cond, enum ir_type t, ir_ref a, ir_ref b, enum x86_vector vector)
+void gen_guard(struct gen *g, enum ir_cond cond, enum ir_type t, ir_ref a, ir_ref b,
+               enum x86_vector vector)
 {
     struct ir_insn *i = ir_emit(g->b, IR_guard, t);
 
@@ -414,7 +429,8 @@ uint32_t gen_static_ip(const struct gen *g, int64_t off)
 
 int64_t gen_static_off(const struct gen *g, uint32_t ip)
 {
-    return (int64_t)(uint32_t)(g->key->cs_base + ip) - (int64_t)ALIGN_DOWN(g->key->pc, SOFTTLB_PAGE);
+    return (int64_t)(uint32_t)(g->key->cs_base + ip) -
+           (int64_t)ALIGN_DOWN(g->key->pc, SOFTTLB_PAGE);
 }
 
 ir_ref gen_ip(struct gen *g, int64_t off, enum ir_type t)

@@ -32,13 +32,14 @@ struct gen {
     bool reports;        /* and reports its end (step_done): single step, debug registers */
     uint8_t cpl;
     uint8_t mmu_idx;
-    uint8_t sbits; /* stack address size: 16, 32, 64 */
+    uint8_t sbits;     /* stack address size: 16, 32, 64 */
     enum ir_type type; /* operand size */
     int64_t off, next; /* this and the following instruction's PC, from pc_page */
     bool ended;
     bool shadow; /* this instruction follows STI: poll when it has been executed */
-    bool x87_pending, x87_based; /* FIP not stored yet / its base stored in this block (gen_x87.c) */
-    int64_t x87_off;             /* the pending FIP, from pc_page */
+    bool x87_pending,
+        x87_based;   /* FIP not stored yet / its base stored in this block (gen_x87.c) */
+    int64_t x87_off; /* the pending FIP, from pc_page */
 };
 
 /* --- values --- */
@@ -57,7 +58,8 @@ static inline ir_ref gen_reg(unsigned n)
 }
 /* dst = a op b, into a new temporary or the given ref; without flags, or defining fdef. */
 ir_ref gen_tmp2(struct gen *g, enum ir_op op, enum ir_type t, ir_ref a, ir_ref b);
-struct ir_insn *gen_op2(struct gen *g, enum ir_op op, enum ir_type t, ir_ref dst, ir_ref a, ir_ref b, unsigned fdef);
+struct ir_insn *gen_op2(struct gen *g, enum ir_op op, enum ir_type t, ir_ref dst, ir_ref a,
+                        ir_ref b, unsigned fdef);
 ir_ref gen_zext(struct gen *g, enum ir_type to, ir_ref a, enum ir_type from);
 ir_ref gen_sext(struct gen *g, enum ir_type to, ir_ref a, enum ir_type from);
 void gen_set(struct gen *g, enum ir_type t, ir_ref dst, ir_ref src);
@@ -70,26 +72,32 @@ static inline bool gen_op_is_mem(const struct gen *g, unsigned i)
 {
     return g->in->op[i].kind == X86_OP_MEM;
 }
-ir_ref gen_load(struct gen *g, unsigned i);             /* register, immediate or memory (then loaded) */
+ir_ref gen_load(struct gen *g, unsigned i); /* register, immediate or memory (then loaded) */
 void gen_store(struct gen *g, unsigned i, ir_ref value); /* register or memory */
-ir_ref gen_reg_operand(const struct gen *g, unsigned i); /* a register operand's ref (IR_HI for AH..) */
+ir_ref gen_reg_operand(const struct gen *g,
+                       unsigned i); /* a register operand's ref (IR_HI for AH..) */
 
 /* --- memory --- */
-enum gen_access { GEN_READ, GEN_WRITE /* also read-modify-write: only write permission is checked */ };
+enum gen_access {
+    GEN_READ,
+    GEN_WRITE /* also read-modify-write: only write permission is checked */
+};
 /*
  * The modrm/moffs memory operand, `disp` bytes further on, after segment checks for an access of
  * `size` bytes (0: none): value for ir_insn.mem. Each call emits the checks anew.
  */
 uint16_t gen_mem(struct gen *g, int disp, unsigned size, enum gen_access a);
 /* The same at base + disp (base an I64 view) in a segment with an address size of abits. */
-uint16_t gen_mem_at(struct gen *g, enum x86_sreg seg, ir_ref base, int disp, unsigned abits, unsigned size, enum gen_access a);
+uint16_t gen_mem_at(struct gen *g, enum x86_sreg seg, ir_ref base, int disp, unsigned abits,
+                    unsigned size, enum gen_access a);
 /* Effective address of the modrm operand without segment: as a mem operand for lea; as an I64 temporary. */
 struct ir_mem gen_ea(struct gen *g);
 ir_ref gen_ea_value(struct gen *g);
 /* Linear address of the modrm operand as an I64 temporary, after segment checks: for helpers. */
 ir_ref gen_linear(struct gen *g, unsigned size, enum gen_access a);
 /* From a (changed) mem operand description. */
-uint16_t gen_mem_finish(struct gen *g, struct ir_mem m, enum x86_sreg seg, unsigned size, enum gen_access a);
+uint16_t gen_mem_finish(struct gen *g, struct ir_mem m, enum x86_sreg seg, unsigned size,
+                        enum gen_access a);
 ir_ref gen_ld(struct gen *g, enum ir_type t, uint16_t mem);
 void gen_st(struct gen *g, enum ir_type t, uint16_t mem, ir_ref value);
 void gen_probe(struct gen *g, uint16_t mem, unsigned size, enum gen_access a);
@@ -100,18 +108,22 @@ static inline unsigned gen_lbits(const struct gen *g)
 }
 
 /* --- stack --- */
-uint16_t gen_stack_mem(struct gen *g, int disp, unsigned size, enum gen_access a); /* at [rSP + disp] */
-void gen_sp_add(struct gen *g, int n); /* rSP += n in the stack's width, no flags */
+uint16_t gen_stack_mem(struct gen *g, int disp, unsigned size,
+                       enum gen_access a); /* at [rSP + disp] */
+void gen_sp_add(struct gen *g, int n);     /* rSP += n in the stack's width, no flags */
 void gen_push_value(struct gen *g, enum ir_type t, ir_ref value);
 
 /* --- helpers and exceptions --- */
-void gen_helper(struct gen *g, enum x86_helper h, ir_ref a, ir_ref b, ir_ref c); /* IR_NONE for missing ones */
-ir_ref gen_helper_value(struct gen *g, enum x86_helper h, ir_ref a, ir_ref b, ir_ref c); /* I64 temporary */
+void gen_helper(struct gen *g, enum x86_helper h, ir_ref a, ir_ref b,
+                ir_ref c); /* IR_NONE for missing ones */
+ir_ref gen_helper_value(struct gen *g, enum x86_helper h, ir_ref a, ir_ref b,
+                        ir_ref c); /* I64 temporary */
 /* Unconditional, ends the block. */
 void gen_raise(struct gen *g, enum x86_vector vector);
 void gen_raise_error(struct gen *g, enum x86_vector vector, unsigned error);
 /* If cond(a, b) raise (error 0 where the vector has one). Guest flags untouched. */
-void gen_guard(struct gen *g, enum ir_cond cond, enum ir_type t, ir_ref a, ir_ref b, enum x86_vector vector);
+void gen_guard(struct gen *g, enum ir_cond cond, enum ir_type t, ir_ref a, ir_ref b,
+               enum x86_vector vector);
 
 /* --- program counter --- */
 /* IP of off (from pc_page) as a value of type t: what CALL pushes. */
@@ -126,8 +138,8 @@ int64_t gen_static_off(const struct gen *g, uint32_t ip);
 
 /* --- ways out: all end the block --- */
 unsigned gen_exit_slot(struct gen *g, int64_t off); /* for exit_if and exit_ifz, unless stepping */
-void gen_exit_to(struct gen *g, int64_t off); /* direct jump to off: no checks */
-void gen_exit_next(struct gen *g);            /* direct, to the next instruction */
+void gen_exit_to(struct gen *g, int64_t off);       /* direct jump to off: no checks */
+void gen_exit_next(struct gen *g);                  /* direct, to the next instruction */
 /* Near indirect: the linear PC of the new IP (of type t) after the CS limit check; then, after commits, the exit. */
 ir_ref gen_ind_target(struct gen *g, ir_ref ip, enum ir_type t);
 void gen_exit_ind(struct gen *g, ir_ref pc);
@@ -145,7 +157,7 @@ void gen_restart_ifz(struct gen *g, ir_ref value);
 /* Store the pending FIP: before the `insn` op of an instruction unless gen_x87_keeps_pending(), and before leaving the block. */
 void gen_x87_flush(struct gen *g);
 bool gen_x87_keeps_pending(const struct gen *g);
-void gen_x87_wait(struct gen *g); /* of a waiting instruction: raise pending x87 errors */
+void gen_x87_wait(struct gen *g);   /* of a waiting instruction: raise pending x87 errors */
 void gen_x87_waited(struct gen *g); /* after one that is no x87 instruction */
 
 /* --- one generator per row --- */
@@ -155,10 +167,11 @@ void gen_x87_waited(struct gen *g); /* after one that is no x87 instruction */
 #include "frontends/x86/insns_0f38.def"
 #undef I
 void gen_simd(struct gen *g); /* rows of simd_ops.def: row->arg is enum simd_op */
-void gen_fpu(struct gen *g); /* rows of x87_ops.def: opcode and modrm are in g->in */
+void gen_fpu(struct gen *g);  /* rows of x87_ops.def: opcode and modrm are in g->in */
 
 /* frontend_ops.translate */
-int x86_translate(struct vcpu *v, const struct tb_key *key, const uint8_t *code, unsigned avail, const uint8_t *code2, struct ir_block *b);
+int x86_translate(struct vcpu *v, const struct tb_key *key, const uint8_t *code, unsigned avail,
+                  const uint8_t *code2, struct ir_block *b);
 extern const struct ir_helper x86_helpers[];
 
 /* --- packing of helper arguments, values of row->arg --- */
@@ -178,11 +191,13 @@ struct x86_string {
 };
 static inline uint64_t x86_string_pack(struct x86_string s)
 {
-    return s.size | (uint64_t)s.asize << 8 | (uint64_t)s.seg << 16 | (uint64_t)s.rep << 24 | (uint64_t)s.one << 32;
+    return s.size | (uint64_t)s.asize << 8 | (uint64_t)s.seg << 16 | (uint64_t)s.rep << 24 |
+           (uint64_t)s.one << 32;
 }
 static inline struct x86_string x86_string_unpack(uint64_t a)
 {
-    return (struct x86_string){(uint8_t)a, (uint8_t)(a >> 8), (uint8_t)(a >> 16), (uint8_t)(a >> 24), a >> 32 & 1};
+    return (struct x86_string){(uint8_t)a, (uint8_t)(a >> 8), (uint8_t)(a >> 16),
+                               (uint8_t)(a >> 24), a >> 32 & 1};
 }
 
 #endif

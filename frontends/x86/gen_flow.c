@@ -84,7 +84,8 @@ static ir_ref count_value(struct gen *g, const struct branch *br)
 static void commit_count(struct gen *g, const struct branch *br)
 {
     if (br->decrements)
-        gen_op2(g, IR_sub, count_type(g), IR_GLOBAL(X86_RCX), IR_GLOBAL(X86_RCX), gen_const(g, 1), 0);
+        gen_op2(g, IR_sub, count_type(g), IR_GLOBAL(X86_RCX), IR_GLOBAL(X86_RCX), gen_const(g, 1),
+                0);
 }
 
 /* skip to `label` if the branch is not taken */
@@ -193,8 +194,10 @@ void gen_loop(struct gen *g)
 {
     unsigned cond = g->in->row->arg;
 
-    branch(g, &(struct branch){.has_cond = cond != X86_LOOP_ALWAYS, .cond = cond & 15,
-                               .has_count = true, .decrements = true});
+    branch(g, &(struct branch){.has_cond = cond != X86_LOOP_ALWAYS,
+                               .cond = cond & 15,
+                               .has_count = true,
+                               .decrements = true});
 }
 
 void gen_jcxz(struct gen *g)
@@ -224,7 +227,8 @@ static void store_return_address(struct gen *g)
 {
     int size = g->in->osize;
 
-    gen_st(g, g->type, gen_stack_mem(g, -size, (unsigned)size, GEN_WRITE), gen_ip(g, g->next, g->type));
+    gen_st(g, g->type, gen_stack_mem(g, -size, (unsigned)size, GEN_WRITE),
+           gen_ip(g, g->next, g->type));
 }
 
 void gen_call(struct gen *g)
@@ -244,7 +248,8 @@ void gen_call_ind(struct gen *g)
 {
     ir_ref ip = gen_load(g, 0), pc;
 
-    if (ir_ref_class(ip) == IR_CLASS_GLOBAL && ir_ref_index(ip) == X86_RSP) { /* CALL rSP: the old value */
+    if (ir_ref_class(ip) == IR_CLASS_GLOBAL &&
+        ir_ref_index(ip) == X86_RSP) { /* CALL rSP: the old value */
         ir_ref t = ir_temp(g->b, g->type);
 
         gen_set(g, g->type, t, ip);

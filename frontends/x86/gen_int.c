@@ -310,7 +310,8 @@ void gen_mov_from_sreg(struct gen *g)
     if (gen_op_is_mem(g, 0))
         gen_st(g, IR_I16, gen_mem(g, 0, 2, GEN_WRITE), sel);
     else
-        gen_set(g, gen_op_type(g, 0), gen_reg_operand(g, 0), gen_zext(g, gen_op_type(g, 0), sel, IR_I16));
+        gen_set(g, gen_op_type(g, 0), gen_reg_operand(g, 0),
+                gen_zext(g, gen_op_type(g, 0), sel, IR_I16));
 }
 
 void gen_xchg(struct gen *g)
@@ -349,7 +350,8 @@ void gen_xadd(struct gen *g)
     gen_set(g, t, a, sum);
 }
 
-static struct ir_insn *emit_select(struct gen *g, enum ir_cond cond, enum ir_type t, ir_ref dst, ir_ref yes, ir_ref no)
+static struct ir_insn *emit_select(struct gen *g, enum ir_cond cond, enum ir_type t, ir_ref dst,
+                                   ir_ref yes, ir_ref no)
 {
     struct ir_insn *i = gen_op2(g, IR_select, t, dst, yes, no, 0);
 
@@ -449,8 +451,10 @@ void gen_movbe(struct gen *g)
 
 void gen_xlat(struct gen *g)
 {
-    struct ir_mem m = {.base = REF_RBX, .index = gen_zext(g, IR_I64, REF_RAX, IR_I8),
-                       .abits = (uint8_t)(8 * g->in->asize), .lbits = (uint8_t)gen_lbits(g)};
+    struct ir_mem m = {.base = REF_RBX,
+                       .index = gen_zext(g, IR_I64, REF_RAX, IR_I8),
+                       .abits = (uint8_t)(8 * g->in->asize),
+                       .lbits = (uint8_t)gen_lbits(g)};
     enum x86_sreg seg = g->in->seg_override < X86_SREG_COUNT ? g->in->seg_override : X86_DS;
     uint16_t mem = gen_mem_finish(g, m, seg, 1, GEN_READ);
     struct ir_insn *i = ir_emit(g->b, IR_ld, IR_I8);
@@ -531,7 +535,8 @@ void gen_popa(struct gen *g)
 
 void gen_enter(struct gen *g)
 {
-    gen_helper(g, HLP_enter, gen_const(g, g->in->osize), gen_const(g, g->in->imm), gen_const(g, g->in->imm2 & 31));
+    gen_helper(g, HLP_enter, gen_const(g, g->in->osize), gen_const(g, g->in->imm),
+               gen_const(g, g->in->imm2 & 31));
 }
 
 void gen_leave(struct gen *g)
@@ -595,7 +600,8 @@ static ir_ref flags_image(struct gen *g)
 {
     ir_ref t = get_flags(g, EFL_ARITH), df, rest;
 
-    rest = gen_tmp2(g, IR_and, IR_I32, IR_GLOBAL(X86_G_EFLAGS), gen_const(g, ~(int64_t)(EFL_VM | EFL_RF | EFL_ARITH | EFL_DF)));
+    rest = gen_tmp2(g, IR_and, IR_I32, IR_GLOBAL(X86_G_EFLAGS),
+                    gen_const(g, ~(int64_t)(EFL_VM | EFL_RF | EFL_ARITH | EFL_DF)));
     t = gen_tmp2(g, IR_or, IR_I32, t, rest);
     df = gen_tmp2(g, IR_and, IR_I32, IR_GLOBAL(X86_GREG_DF), gen_const(g, EFL_DF)); /* 1 or -1 */
     t = gen_tmp2(g, IR_or, IR_I32, t, df);
@@ -638,7 +644,8 @@ void gen_bound(struct gen *g)
     ir_ref index = gen_reg_operand(g, 0);
 
     gen_guard(g, IR_L, g->type, index, gen_ld(g, g->type, gen_mem(g, 0, size, GEN_READ)), X86_BR);
-    gen_guard(g, IR_G, g->type, index, gen_ld(g, g->type, gen_mem(g, (int)size, size, GEN_READ)), X86_BR);
+    gen_guard(g, IR_G, g->type, index, gen_ld(g, g->type, gen_mem(g, (int)size, size, GEN_READ)),
+              X86_BR);
 }
 
 void gen_rdrand(struct gen *g)

@@ -18,7 +18,8 @@ static enum ir_type element(const struct gen *g)
 
 static uint16_t source_mem(struct gen *g)
 {
-    return gen_mem_at(g, g->in->seg, REF_RSI, 0, 8 * g->in->asize, ir_type_bytes(element(g)), GEN_READ);
+    return gen_mem_at(g, g->in->seg, REF_RSI, 0, 8 * g->in->asize, ir_type_bytes(element(g)),
+                      GEN_READ);
 }
 
 static uint16_t dest_mem(struct gen *g, enum gen_access a)
@@ -39,8 +40,11 @@ static void advance(struct gen *g, ir_ref reg)
 
 static ir_ref string_arg(struct gen *g)
 {
-    struct x86_string s = {.size = (uint8_t)ir_type_bytes(element(g)), .asize = g->in->asize, .seg = g->in->seg,
-                           .rep = g->in->prefix & (X86_P_F3 | X86_P_F2), .one = g->stepping};
+    struct x86_string s = {.size = (uint8_t)ir_type_bytes(element(g)),
+                           .asize = g->in->asize,
+                           .seg = g->in->seg,
+                           .rep = g->in->prefix & (X86_P_F3 | X86_P_F2),
+                           .one = g->stepping};
 
     return gen_const(g, (int64_t)x86_string_pack(s));
 }
@@ -132,9 +136,13 @@ void gen_scas(struct gen *g)
 /* Port strings always go by the helper; a device may change the state of the CPU: look around after. */
 static void port_string(struct gen *g, enum x86_helper h, unsigned size)
 {
-    struct x86_string s = {.size = (uint8_t)size, .asize = g->in->asize, .seg = g->in->seg,
-                           .rep = g->in->prefix & (X86_P_F3 | X86_P_F2), .one = g->stepping};
-    ir_ref done = gen_helper_value(g, h, gen_const(g, (int64_t)x86_string_pack(s)), IR_NONE, IR_NONE);
+    struct x86_string s = {.size = (uint8_t)size,
+                           .asize = g->in->asize,
+                           .seg = g->in->seg,
+                           .rep = g->in->prefix & (X86_P_F3 | X86_P_F2),
+                           .one = g->stepping};
+    ir_ref done =
+        gen_helper_value(g, h, gen_const(g, (int64_t)x86_string_pack(s)), IR_NONE, IR_NONE);
 
     gen_restart_ifz(g, done);
     if (!g->ended)

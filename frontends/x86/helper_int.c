@@ -102,17 +102,20 @@ static gva_t stack_linear(struct x86_cpu *c, uint64_t off, unsigned size, bool w
 
 static void stack_probe(struct x86_cpu *c, uint64_t off, unsigned size)
 {
-    softtlb_probe(&c->v, stack_linear(c, off, size, true), size, TLB_WRITE, x86_data_idx(c), IR_MEM_STACK);
+    softtlb_probe(&c->v, stack_linear(c, off, size, true), size, TLB_WRITE, x86_data_idx(c),
+                  IR_MEM_STACK);
 }
 
 static void stack_store(struct x86_cpu *c, uint64_t off, unsigned size, uint64_t value)
 {
-    softtlb_store(&c->v, stack_linear(c, off, size, true), value, size, x86_data_idx(c), IR_MEM_STACK);
+    softtlb_store(&c->v, stack_linear(c, off, size, true), value, size, x86_data_idx(c),
+                  IR_MEM_STACK);
 }
 
 static uint64_t stack_load(struct x86_cpu *c, uint64_t off, unsigned size)
 {
-    return softtlb_load(&c->v, stack_linear(c, off, size, false), size, x86_data_idx(c), IR_MEM_STACK);
+    return softtlb_load(&c->v, stack_linear(c, off, size, false), size, x86_data_idx(c),
+                        IR_MEM_STACK);
 }
 
 static void set_general(struct x86_cpu *c, unsigned reg, unsigned size, uint64_t value)

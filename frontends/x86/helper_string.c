@@ -124,7 +124,8 @@ static void map_chunk(struct string *st, struct operand *o, uint64_t n)
     enum tlb_access a = o->write ? TLB_WRITE : TLB_READ;
 
     if (st->down) /* a fault is one of the current element */
-        softtlb_probe(&st->c->v, o->linear, st->s.size, a, x86_data_idx(st->c), x86_data_flags(o->seg));
+        softtlb_probe(&st->c->v, o->linear, st->s.size, a, x86_data_idx(st->c),
+                      x86_data_flags(o->seg));
     o->host = softtlb_probe(&st->c->v, low, bytes, a, x86_data_idx(st->c), x86_data_flags(o->seg));
 }
 
@@ -159,12 +160,14 @@ static bool mapped(const struct operand *a, const struct operand *b)
 
 static uint64_t load_element(struct string *st, const struct operand *o)
 {
-    return softtlb_load(&st->c->v, o->linear, st->s.size, x86_data_idx(st->c), x86_data_flags(o->seg));
+    return softtlb_load(&st->c->v, o->linear, st->s.size, x86_data_idx(st->c),
+                        x86_data_flags(o->seg));
 }
 
 static void store_element(struct string *st, const struct operand *o, uint64_t value)
 {
-    softtlb_store(&st->c->v, o->linear, value, st->s.size, x86_data_idx(st->c), x86_data_flags(o->seg));
+    softtlb_store(&st->c->v, o->linear, value, st->s.size, x86_data_idx(st->c),
+                  x86_data_flags(o->seg));
 }
 
 static uint64_t host_element(const uint8_t *p, unsigned size)
@@ -244,7 +247,8 @@ static void move_chunk(struct string *st, struct operand *src, struct operand *d
         return;
     }
     for (uint64_t i = 0; i < n; i++)
-        host_set_element(element_at(st, dst, n, i), st->s.size, host_element(element_at(st, src, n, i), st->s.size));
+        host_set_element(element_at(st, dst, n, i), st->s.size,
+                         host_element(element_at(st, src, n, i), st->s.size));
 }
 
 uint64_t helper_rep_movs(struct vcpu *v, uint64_t a, uint64_t unused1, uint64_t unused2)
@@ -320,7 +324,8 @@ uint64_t helper_rep_lods(struct vcpu *v, uint64_t a, uint64_t unused1, uint64_t 
         return 1;
     do {
         uint64_t n = chunk(&st, &src, NULL);
-        uint64_t value = src.host ? host_element(element_at(&st, &src, n, n - 1), st.s.size) : load_element(&st, &src);
+        uint64_t value = src.host ? host_element(element_at(&st, &src, n, n - 1), st.s.size)
+                                  : load_element(&st, &src);
 
         set_accumulator(&st, value);
         commit_operand(&st, &src, n);
@@ -340,15 +345,17 @@ static uint32_t compare_flags(uint64_t a, uint64_t b, unsigned size)
     a &= mask64(bits);
     b &= mask64(bits);
     d = (a - b) & mask64(bits);
-    return (a < b ? EFL_CF : 0) | (__builtin_parity(d & 0xff) ? 0 : EFL_PF) | ((a ^ b ^ d) & EFL_AF) |
-           (d ? 0 : EFL_ZF) | (d >> (bits - 1) ? EFL_SF : 0) | (((a ^ b) & (a ^ d)) >> (bits - 1) & 1 ? EFL_OF : 0);
+    return (a < b ? EFL_CF : 0) | (__builtin_parity(d & 0xff) ? 0 : EFL_PF) |
+           ((a ^ b ^ d) & EFL_AF) | (d ? 0 : EFL_ZF) | (d >> (bits - 1) ? EFL_SF : 0) |
+           (((a ^ b) & (a ^ d)) >> (bits - 1) & 1 ? EFL_OF : 0);
 }
 
 /*
  * Compare up to n elements, or until ZF differs from what REPE (F3) or REPNE (F2) asks for. a NULL:
  * SCAS, with the accumulator. Returns the number done; flags of the last in *flags.
  */
-static uint64_t compare_chunk(struct string *st, struct operand *a, struct operand *b, uint64_t n, uint32_t *flags)
+static uint64_t compare_chunk(struct string *st, struct operand *a, struct operand *b, uint64_t n,
+                              uint32_t *flags)
 {
     bool want_equal = st->s.rep == X86_P_F3, direct = mapped(b, a);
     uint64_t x = st->c->v.greg[X86_RAX] & mask64(8 * st->s.size), y = 0, i = 0;
@@ -420,7 +427,8 @@ static void ports_to_memory(struct string *st, struct operand *dst, uint16_t por
     bool taken;
 
     if (!dst->host) {
-        softtlb_probe(&st->c->v, dst->linear, size, TLB_WRITE, x86_data_idx(st->c), x86_data_flags(dst->seg));
+        softtlb_probe(&st->c->v, dst->linear, size, TLB_WRITE, x86_data_idx(st->c),
+                      x86_data_flags(dst->seg));
         store_element(st, dst, io_port_read(port, size));
         return;
     }

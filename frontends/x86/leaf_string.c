@@ -20,11 +20,18 @@ static bool leaf_init(struct leaf *l, struct vcpu *v, uint64_t packed, bool sour
     struct x86_string s = x86_string_unpack(packed);
     uint64_t mode = X86_CPU(v)->mode;
 
-    *l = (struct leaf){.v = v, .mask = s.asize == 8 ? UINT64_MAX : s.asize == 4 ? UINT32_MAX : 0xffff,
-                       .size = s.size, .asize = s.asize, .idx = x86_mode_tlb_class(mode), .code64 = mode & X86_MODE_CS64};
+    *l = (struct leaf){.v = v,
+                       .mask = s.asize == 8   ? UINT64_MAX
+                               : s.asize == 4 ? UINT32_MAX
+                                              : 0xffff,
+                       .size = s.size,
+                       .asize = s.asize,
+                       .idx = x86_mode_tlb_class(mode),
+                       .code64 = mode & X86_MODE_CS64};
     if (s.asize == 2 || v->greg[X86_GREG_DF] >> 63 || mode & X86_MODE_AC)
         return false;
-    return x86_mode_seg(mode, X86_ES) < X86_SEG_LIMIT && (!source || (s.seg != X86_CS && x86_mode_seg(mode, s.seg) < X86_SEG_LIMIT));
+    return x86_mode_seg(mode, X86_ES) < X86_SEG_LIMIT &&
+           (!source || (s.seg != X86_CS && x86_mode_seg(mode, s.seg) < X86_SEG_LIMIT));
 }
 
 /* Linear address of a register's operand in a segment that has been looked at. */
@@ -38,12 +45,14 @@ static gva_t linear(const struct leaf *l, unsigned reg, unsigned seg)
 }
 
 /* Bytes up to the end of the page, or of the address size; host address in *host, or 0. */
-static uint64_t span(const struct leaf *l, unsigned reg, unsigned seg, enum tlb_access a, uint8_t **host)
+static uint64_t span(const struct leaf *l, unsigned reg, unsigned seg, enum tlb_access a,
+                     uint8_t **host)
 {
     gva_t addr = linear(l, reg, seg);
     const struct softtlb_set *set = &l->v->tlb[l->idx];
     const struct softtlb_entry *e = a == TLB_WRITE ? set->wr : set->rd;
-    uint64_t room = SOFTTLB_PAGE - (addr & (SOFTTLB_PAGE - 1)), turn = l->mask - (l->v->greg[reg] & l->mask), t;
+    uint64_t room = SOFTTLB_PAGE - (addr & (SOFTTLB_PAGE - 1)),
+             turn = l->mask - (l->v->greg[reg] & l->mask), t;
 
     e += addr >> 12 & (SOFTTLB_ENTRIES - 1);
     t = addr ^ __atomic_load_n(&e->tag, __ATOMIC_RELAXED);

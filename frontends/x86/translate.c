@@ -30,7 +30,8 @@ static void gen_init(struct gen *g, struct vcpu *v, const struct tb_key *key, st
     g->cpl = (uint8_t)x86_mode_cpl(mode);
     g->mmu_idx = (uint8_t)x86_mode_tlb_class(mode);
     g->sbits = g->code64 ? 64 : mode & X86_MODE_SS32 ? 32 : 16;
-    g->reports = key->variant & (TBV_SINGLE_STEP | TBV_DEBUG) || mode & (X86_MODE_SHADOW | X86_MODE_RF);
+    g->reports =
+        key->variant & (TBV_SINGLE_STEP | TBV_DEBUG) || mode & (X86_MODE_SHADOW | X86_MODE_RF);
     g->stepping = g->reports || key->variant & TBV_ONE_INSN;
     b->mmu_idx = g->mmu_idx;
     b->pc_bits = g->code64 ? 64 : 32;
@@ -133,7 +134,8 @@ static void leave(struct gen *g)
 }
 
 /* An instruction across the page end is a block of its own. */
-static void translate_straddling(struct gen *g, const uint8_t *code, unsigned avail, const uint8_t *code2)
+static void translate_straddling(struct gen *g, const uint8_t *code, unsigned avail,
+                                 const uint8_t *code2)
 {
     uint8_t buf[2 * MAX_INSN_BYTES];
 
@@ -144,7 +146,8 @@ static void translate_straddling(struct gen *g, const uint8_t *code, unsigned av
         leave(g);
 }
 
-int x86_translate(struct vcpu *v, const struct tb_key *key, const uint8_t *code, unsigned avail, const uint8_t *code2, struct ir_block *b)
+int x86_translate(struct vcpu *v, const struct tb_key *key, const uint8_t *code, unsigned avail,
+                  const uint8_t *code2, struct ir_block *b)
 {
     struct gen g;
     unsigned at = 0;

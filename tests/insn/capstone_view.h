@@ -8,7 +8,7 @@
 enum cv_kind { CV_NONE, CV_REG, CV_MEM, CV_IMM };
 struct cv_operand {
     enum cv_kind kind;
-    char reg[8];           /* name */
+    char reg[8]; /* name */
     char seg[4], base[8], index[8];
     int scale;
     int64_t disp, imm;

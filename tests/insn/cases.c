@@ -40,10 +40,12 @@ static bool chance(unsigned percent)
  * calls.
  */
 static const char *const not_native[] = {
-    "cpuid", "rdtsc", "rdtscp", "rdrand", "rdpid", "rdpmc", "xgetbv", "mov_to_sreg", "pop_sreg", "lxs", "callf", "jmpf",
-    "retf", "iret", "int", "lar", "lsl", "verr", "verw", "arpl", "sldt", "str", "sgdt", "sidt", "smsw", "rdsegbase", "wrsegbase",
-    "xsave", "xrstor", "xsaveopt", "syscall", "sysenter", "sysexit", "hlt", "monitor", "mwait", "rsm", "in", "out", "ins", "outs",
-    "cli", "sti", "int3", "int1", "into",
+    "cpuid",    "rdtsc",     "rdtscp",    "rdrand", "rdpid",  "rdpmc",    "xgetbv",  "mov_to_sreg",
+    "pop_sreg", "lxs",       "callf",     "jmpf",   "retf",   "iret",     "int",     "lar",
+    "lsl",      "verr",      "verw",      "arpl",   "sldt",   "str",      "sgdt",    "sidt",
+    "smsw",     "rdsegbase", "wrsegbase", "xsave",  "xrstor", "xsaveopt", "syscall", "sysenter",
+    "sysexit",  "hlt",       "monitor",   "mwait",  "rsm",    "in",       "out",     "ins",
+    "outs",     "cli",       "sti",       "int3",   "int1",   "into",
 };
 
 bool case_runnable(const struct x86_row *row, unsigned bits)
@@ -144,7 +146,8 @@ static void encode_memory(struct encoder *e, unsigned reg)
 static void encode_modrm(struct encoder *e)
 {
     uint64_t f = e->row->flags;
-    unsigned reg = f & X86F_REG(0) ? f >> 19 & 7 : below(8), rm = f & X86F_RM(0) ? f >> 23 & 7 : below(8);
+    unsigned reg = f & X86F_REG(0) ? f >> 19 & 7 : below(8),
+             rm = f & X86F_RM(0) ? f >> 23 & 7 : below(8);
     bool mem_only = f & X86F_MOD_MEM, reg_only = f & (X86F_MOD_REG | X86F_NOMOD);
 
     if (mem_only || (!reg_only && chance(55)))
@@ -171,8 +174,10 @@ static void encode(struct encoder *e)
 
 static uint64_t interesting(void)
 {
-    static const uint64_t values[] = {0, 1, 2, UINT64_MAX, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000,
-                                      0xffffffff, INT64_MAX, 1ull << 63, 0x99, 0x9a, 10, 16, 31, 32, 33, 63, 64};
+    static const uint64_t values[] = {
+        0,      1,      2,          UINT64_MAX, 0x7f,       0x80,      0xff,       0x7fff,
+        0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, INT64_MAX, 1ull << 63, 0x99,
+        0x9a,   10,     16,         31,         32,         33,        63,         64};
 
     switch (below(4)) {
     case 0:
@@ -186,17 +191,32 @@ static uint64_t interesting(void)
 
 static uint32_t interesting_float(void)
 {
-    static const uint32_t values[] = {0, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000, 0x7f800001,
-                                      0x00000001, 0x007fffff, 0x00800000, 0x7f7fffff, 0x4f000000, 0xcf000000, 0x3f000000, 0x5f000000};
+    static const uint32_t values[] = {0,          0x80000000, 0x3f800000, 0xbf800000,
+                                      0x7f800000, 0xff800000, 0x7fc00000, 0x7f800001,
+                                      0x00000001, 0x007fffff, 0x00800000, 0x7f7fffff,
+                                      0x4f000000, 0xcf000000, 0x3f000000, 0x5f000000};
 
     return chance(50) ? values[below(ARRAY_SIZE(values))] : (uint32_t)case_rng();
 }
 
 static uint64_t interesting_double(void)
 {
-    static const uint64_t values[] = {0, 1ull << 63, 0x3ff0000000000000, 0xbff0000000000000, 0x7ff0000000000000, 0xfff0000000000000,
-                                      0x7ff8000000000000, 0x7ff0000000000001, 1, 0x000fffffffffffff, 0x0010000000000000,
-                                      0x7fefffffffffffff, 0x41e0000000000000, 0xc1e0000000000000, 0x43e0000000000000, 0x3fe0000000000000};
+    static const uint64_t values[] = {0,
+                                      1ull << 63,
+                                      0x3ff0000000000000,
+                                      0xbff0000000000000,
+                                      0x7ff0000000000000,
+                                      0xfff0000000000000,
+                                      0x7ff8000000000000,
+                                      0x7ff0000000000001,
+                                      1,
+                                      0x000fffffffffffff,
+                                      0x0010000000000000,
+                                      0x7fefffffffffffff,
+                                      0x41e0000000000000,
+                                      0xc1e0000000000000,
+                                      0x43e0000000000000,
+                                      0x3fe0000000000000};
 
     return chance(50) ? values[below(ARRAY_SIZE(values))] : case_rng();
 }
@@ -222,9 +242,11 @@ static void random_xmm(uint8_t *p)
 /* An 80-bit value of any class: normal, denormal, infinite, NaN, unnormal. */
 static void random_x87(uint8_t *p)
 {
-    static const uint16_t exps[] = {0, 1, 0x3fff, 0x3ffe, 0x4000, 0x7ffe, 0x7fff, 0x403e, 0x401e, 0x3fc0};
+    static const uint16_t exps[] = {0,      1,      0x3fff, 0x3ffe, 0x4000,
+                                    0x7ffe, 0x7fff, 0x403e, 0x401e, 0x3fc0};
     uint64_t mant = interesting_double();
-    uint16_t exp = chance(60) ? exps[below(ARRAY_SIZE(exps))] : (uint16_t)(0x3fff - 70 + (int)below(140));
+    uint16_t exp =
+        chance(60) ? exps[below(ARRAY_SIZE(exps))] : (uint16_t)(0x3fff - 70 + (int)below(140));
 
     if (exp && chance(90))
         mant |= 1ull << 63;
@@ -242,9 +264,11 @@ static void random_fpu(uint8_t *fx)
     st_le16(fx, (uint16_t)(0x7f | below(4) << 8 | below(4) << 10));
     if (chance(60))
         st_le16(fx, 0x37f);
-    st_le16(fx + 2, (uint16_t)(top << 11 | (below(16) & (chance(30) ? 15u : 0u)) << 8 | (chance(20) ? below(64) : 0)));
+    st_le16(fx + 2, (uint16_t)(top << 11 | (below(16) & (chance(30) ? 15u : 0u)) << 8 |
+                               (chance(20) ? below(64) : 0)));
     fx[4] = (uint8_t)(chance(60) ? 0xff : case_rng());
-    st_le32(fx + 24, 0x1f80 | (chance(40) ? below(4) << 13 : 0) | (chance(15) ? 0x8000 : 0) | (chance(15) ? 0x40 : 0) | (chance(20) ? below(64) : 0));
+    st_le32(fx + 24, 0x1f80 | (chance(40) ? below(4) << 13 : 0) | (chance(15) ? 0x8000 : 0) |
+                         (chance(15) ? 0x40 : 0) | (chance(20) ? below(64) : 0));
     if (chance(10))
         st_le32(fx + 24, ld_le32(fx + 24) & ~(below(64) << 7));
     st_le32(fx + 28, 0xffff);
@@ -309,7 +333,8 @@ static unsigned disp_size(const struct x86_insn *in)
 }
 
 /* Make the modrm operand address `target`: by its base register, else its displacement. */
-static bool aim(struct native_case *c, const struct x86_insn *in, unsigned disp_at, uint32_t target, unsigned bits)
+static bool aim(struct native_case *c, const struct x86_insn *in, unsigned disp_at, uint32_t target,
+                unsigned bits)
 {
     uint64_t index = in->index >= 0 ? c->in.reg[in->index] << in->scale : 0;
     uint64_t mask = mask64(8 * in->asize), value;
@@ -355,7 +380,9 @@ static void small_count(struct native_case *c)
 static void string_roles(struct native_case *c, const struct x86_insn *in, unsigned bits)
 {
     set_reg(c, X86_RSI, data_address(8 * in->osize, false), bits);
-    set_reg(c, X86_RDI, chance(30) ? c->in.reg[X86_RSI] + below(32) - 16 : data_address(8 * in->osize, false), bits);
+    set_reg(c, X86_RDI,
+            chance(30) ? c->in.reg[X86_RSI] + below(32) - 16 : data_address(8 * in->osize, false),
+            bits);
     small_count(c);
     if (bits == 64 && in->asize == 4 && chance(50)) {
         c->in.reg[X86_RSI] |= case_rng() << 32;
@@ -365,7 +392,8 @@ static void string_roles(struct native_case *c, const struct x86_insn *in, unsig
 }
 
 /* Values the memory operand or a register should have for the instruction to get anywhere. */
-static void put_value(struct native_case *c, const struct x86_insn *in, uint32_t target, uint64_t value, unsigned bits)
+static void put_value(struct native_case *c, const struct x86_insn *in, uint32_t target,
+                      uint64_t value, unsigned bits)
 {
     uint32_t off = target - data_base();
 
@@ -408,13 +436,15 @@ static void roles(struct native_case *c, const struct x86_insn *in, uint32_t tar
         set_reg(c, X86_RBP, data_address(64, false), bits);
     if (!strcmp(gen, "maskmov"))
         set_reg(c, X86_RDI, data_address(16, false), bits);
-    if (!strcmp(gen, "bit") && in->op[1].kind == X86_OP_REG && in->op[0].kind == X86_OP_MEM && in->op[1].reg != in->base &&
-        in->op[1].reg != in->index)
+    if (!strcmp(gen, "bit") && in->op[1].kind == X86_OP_REG && in->op[0].kind == X86_OP_MEM &&
+        in->op[1].reg != in->base && in->op[1].reg != in->index)
         set_reg(c, in->op[1].reg, (uint64_t)(int64_t)((int)below(8192) - 4096), bits);
     if (!strcmp(gen, "cmpxchg") && chance(40))
         put_value(c, in, target, c->in.reg[X86_RAX], bits);
     if (!strcmp(gen, "cmpxchg8b") && chance(40) && target - data_base() < NATIVE_RW_BYTES - 16) {
-        st_le64(c->data + (target - data_base()), in->osize == 8 ? c->in.reg[X86_RAX] : (uint32_t)c->in.reg[X86_RAX] | c->in.reg[X86_RDX] << 32);
+        st_le64(c->data + (target - data_base()),
+                in->osize == 8 ? c->in.reg[X86_RAX]
+                               : (uint32_t)c->in.reg[X86_RAX] | c->in.reg[X86_RDX] << 32);
         st_le64(c->data + (target - data_base()) + 8, c->in.reg[X86_RDX]);
     }
 }
@@ -438,8 +468,11 @@ static void random_state(struct native_case *c, unsigned bits)
 {
     for (unsigned i = 0; i < 16; i++)
         set_reg(c, i, bits == 64 || i < 8 ? interesting() : 0, bits);
-    set_reg(c, X86_RSP, chance(90) ? data_base() + NATIVE_PAGE + 1024 + 8 * below(64) : data_address(16, false), bits);
-    c->in.flags = 0x202 | (case_rng() & EFL_ARITH) | (chance(20) ? EFL_DF : 0) | (chance(4) ? EFL_AC : 0) | (chance(4) ? EFL_TF : 0);
+    set_reg(c, X86_RSP,
+            chance(90) ? data_base() + NATIVE_PAGE + 1024 + 8 * below(64) : data_address(16, false),
+            bits);
+    c->in.flags = 0x202 | (case_rng() & EFL_ARITH) | (chance(20) ? EFL_DF : 0) |
+                  (chance(4) ? EFL_AC : 0) | (chance(4) ? EFL_TF : 0);
     random_fpu(c->in.fx);
     random_memory(c->data, NATIVE_RW_BYTES);
     random_memory(c->ro, NATIVE_PAGE);
@@ -447,20 +480,30 @@ static void random_state(struct native_case *c, unsigned bits)
 
 static uint64_t mode_of(unsigned code_bits)
 {
-    return X86_MODE_PE | X86_MODE_LMA | 3 | (code_bits == 64 ? X86_MODE_CS64 : code_bits == 32 ? X86_MODE_CS32 : 0);
+    return X86_MODE_PE | X86_MODE_LMA | 3 |
+           (code_bits == 64   ? X86_MODE_CS64
+            : code_bits == 32 ? X86_MODE_CS32
+                              : 0);
 }
 
 /* Segments for a NATIVE_LDT case; returns the width of the code segment. */
 static unsigned choose_segments(struct native_case *c)
 {
-    static const uint8_t code[] = {NATIVE_SEG_CODE16, NATIVE_SEG_CODE16, NATIVE_SEG_CODE16_SHORT, NATIVE_SEG_CODE32, NATIVE_SEG_CODE32_EXEC};
-    static const uint8_t stack[] = {NATIVE_SEG_STACK16, NATIVE_SEG_STACK16, NATIVE_SEG_STACK16_SHORT, NATIVE_SEG_STACK32, NATIVE_SEG_STACK16_DOWN};
-    static const uint8_t data[] = {NATIVE_SEG_STACK16, NATIVE_SEG_DATA, NATIVE_SEG_DATA, NATIVE_SEG_DATA_READ, NATIVE_SEG_DATA_DOWN,
-                                   NATIVE_SEG_DATA_DOWN32, NATIVE_SEG_DATA_BIG, NATIVE_SEG_CODE32, NATIVE_SEG_CODE32_EXEC};
+    static const uint8_t code[] = {NATIVE_SEG_CODE16, NATIVE_SEG_CODE16, NATIVE_SEG_CODE16_SHORT,
+                                   NATIVE_SEG_CODE32, NATIVE_SEG_CODE32_EXEC};
+    static const uint8_t stack[] = {NATIVE_SEG_STACK16, NATIVE_SEG_STACK16,
+                                    NATIVE_SEG_STACK16_SHORT, NATIVE_SEG_STACK32,
+                                    NATIVE_SEG_STACK16_DOWN};
+    static const uint8_t data[] = {
+        NATIVE_SEG_STACK16,   NATIVE_SEG_DATA,      NATIVE_SEG_DATA,
+        NATIVE_SEG_DATA_READ, NATIVE_SEG_DATA_DOWN, NATIVE_SEG_DATA_DOWN32,
+        NATIVE_SEG_DATA_BIG,  NATIVE_SEG_CODE32,    NATIVE_SEG_CODE32_EXEC};
     unsigned cs = code[below(ARRAY_SIZE(code))];
 
     for (unsigned i = 0; i < 6; i++)
-        c->sel[i] = chance(4) && i != X86_SS ? 0 : (uint16_t)NATIVE_SELECTOR(data[below(ARRAY_SIZE(data) - 1)]);
+        c->sel[i] = chance(4) && i != X86_SS
+                        ? 0
+                        : (uint16_t)NATIVE_SELECTOR(data[below(ARRAY_SIZE(data) - 1)]);
     c->sel[X86_CS] = (uint16_t)NATIVE_SELECTOR(cs);
     c->sel[X86_SS] = (uint16_t)NATIVE_SELECTOR(stack[below(ARRAY_SIZE(stack))]);
     return cs == NATIVE_SEG_CODE32 || cs == NATIVE_SEG_CODE32_EXEC ? 32 : 16;
@@ -499,7 +542,8 @@ static bool endless(const struct x86_insn *in, unsigned bits)
     return locked && in->asize == 2 && in->is_mem && (bits != 16 || in->base < 0);
 }
 
-bool case_build(struct native_case *c, const struct x86_row *row, unsigned bits, struct x86_insn *in)
+bool case_build(struct native_case *c, const struct x86_row *row, unsigned bits,
+                struct x86_insn *in)
 {
     uint8_t bytes[64];
     struct encoder e = {.row = row, .p = bytes};
@@ -536,7 +580,9 @@ bool case_build(struct native_case *c, const struct x86_row *row, unsigned bits,
 /* Shifts and rotates: what is defined depends on the count. */
 static uint32_t shift_undefined(const struct native_case *c, const struct x86_insn *in)
 {
-    unsigned n = in->op[1].kind == X86_OP_IMM || in->op[2].kind == X86_OP_IMM ? (unsigned)in->imm : (unsigned)c->in.reg[X86_RCX];
+    unsigned n = in->op[1].kind == X86_OP_IMM || in->op[2].kind == X86_OP_IMM
+                     ? (unsigned)in->imm
+                     : (unsigned)c->in.reg[X86_RCX];
     unsigned bits = 8u * in->op[0].size;
 
     n &= in->op[0].size == 8 ? 63 : 31;

@@ -12,7 +12,8 @@ void case_seed(uint64_t seed);
 /* May user code run this row natively, with results that are the same on every CPU? */
 bool case_runnable(const struct x86_row *row, unsigned bits);
 /* Build a case; false: this attempt gave no valid encoding of the row. *in: how it decodes. */
-bool case_build(struct native_case *c, const struct x86_row *row, unsigned bits, struct x86_insn *in);
+bool case_build(struct native_case *c, const struct x86_row *row, unsigned bits,
+                struct x86_insn *in);
 /* EFLAGS bits the case leaves defined when it completes. */
 uint32_t case_defined_flags(const struct native_case *c, const struct x86_insn *in);
 

@@ -26,7 +26,8 @@ struct verdict {
 };
 
 static struct {
-    unsigned long strings, agree, invalid, arbitrated, unsupported, undecided, capstone_wrong, wrong, operands, prefixes;
+    unsigned long strings, agree, invalid, arbitrated, unsupported, undecided, capstone_wrong,
+        wrong, operands, prefixes;
 } total;
 static struct verdict verdicts[512];
 static unsigned verdict_count;
@@ -111,7 +112,11 @@ static void reg_name(const struct x86_operand *o, char *buf, size_t size)
     if (o->hi)
         snprintf(buf, size, "%s", high[o->reg]);
     else if (o->reg >= 8)
-        snprintf(buf, size, "r%u%s", o->reg, o->size == 1 ? "b" : o->size == 2 ? "w" : o->size == 4 ? "d" : "");
+        snprintf(buf, size, "r%u%s", o->reg,
+                 o->size == 1   ? "b"
+                 : o->size == 2 ? "w"
+                 : o->size == 4 ? "d"
+                                : "");
     else if (o->size == 1)
         snprintf(buf, size, "%s", byte[o->reg]);
     else
@@ -137,7 +142,8 @@ static bool memory_equal(const struct x86_insn *in, const struct cv_operand *cv)
         strcpy(base, in->asize == 4 ? "eip" : "rip");
     if (in->asize == 2 && in->index >= 0 && strcmp(base, cv->base))
         return false;
-    if (strcmp(base, cv->base) || strcmp(index, !strcmp(cv->index, "riz") || !strcmp(cv->index, "eiz") ? "" : cv->index))
+    if (strcmp(base, cv->base) ||
+        strcmp(index, !strcmp(cv->index, "riz") || !strcmp(cv->index, "eiz") ? "" : cv->index))
         return false;
     if (in->index >= 0 && 1 << in->scale != cv->scale)
         return false;
@@ -148,13 +154,15 @@ static bool memory_equal(const struct x86_insn *in, const struct cv_operand *cv)
  * Not errors: XCHG has its operands the other way round; MOV to a segment register and LAR, LSL show wide
  * or narrow registers; MOVSXD without REX.W shows a 64-bit destination.
  */
-static bool shown_otherwise(const struct x86_insn *in, const struct cv_insn *cv, unsigned i, const char *name)
+static bool shown_otherwise(const struct x86_insn *in, const struct cv_insn *cv, unsigned i,
+                            const char *name)
 {
     const char *gen = in->row->gen_name;
 
     if (!strcmp(gen, "xchg"))
         return !strcmp(name, cv->op[!i].reg);
-    if (!strcmp(gen, "mov_to_sreg") || !strcmp(gen, "lar") || !strcmp(gen, "lsl") || (!strcmp(gen, "movx") && in->opcode == 0x63))
+    if (!strcmp(gen, "mov_to_sreg") || !strcmp(gen, "lar") || !strcmp(gen, "lsl") ||
+        (!strcmp(gen, "movx") && in->opcode == 0x63))
         return in->op[i].kind == X86_OP_REG;
     return false;
 }
@@ -178,13 +186,15 @@ static bool operands_equal(const struct x86_insn *in, const struct cv_insn *cv)
         }
         if (n != cv->count)
             continue;
-        if (cv->op[i].kind == CV_REG && o->kind != X86_OP_MEM && o->kind != X86_OP_IMM && o->kind != X86_OP_REL) {
+        if (cv->op[i].kind == CV_REG && o->kind != X86_OP_MEM && o->kind != X86_OP_IMM &&
+            o->kind != X86_OP_REL) {
             reg_name(o, name, sizeof(name));
             if (strcmp(name, cv->op[i].reg) && !shown_otherwise(in, cv, i, name))
                 return false;
         }
         if (cv->op[i].kind == CV_IMM && o->kind == X86_OP_IMM) {
-            uint64_t mask = mask64(8u * MIN(o->size, cv->op[i].size ? (uint8_t)cv->op[i].size : o->size));
+            uint64_t mask =
+                mask64(8u * MIN(o->size, cv->op[i].size ? (uint8_t)cv->op[i].size : o->size));
 
             if ((cv->op[i].imm ^ in->imm) & (int64_t)mask)
                 return false;
@@ -200,20 +210,23 @@ static bool operands_equal(const struct x86_insn *in, const struct cv_insn *cv)
  * Capstone loses a prefix when others stand between it and the opcode. The same instruction with
  * each of its prefixes once, in the order Capstone likes, maybe without 66; returns its length.
  */
-static unsigned normalise(const struct x86_insn *in, const uint8_t *p, uint8_t *to, uint8_t rex, bool keep66, bool code64)
+static unsigned normalise(const struct x86_insn *in, const uint8_t *p, uint8_t *to, uint8_t rex,
+                          bool keep66, bool code64)
 {
     static const uint8_t seg[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65};
     unsigned n = 0, at = 0;
     bool mandatory = in->map != X86_MAP_1BYTE && in->row->flags & (X86F_PF3 | X86F_PF2 | X86F_P66);
 
-    while (at < in->len && (p[at] == 0x66 || p[at] == 0x67 || (p[at] & 0xfe) == 0xf2 || p[at] == 0xf0 ||
-                            (p[at] & 0xe7) == 0x26 || (p[at] & 0xfe) == 0x64 || (code64 && (p[at] & 0xf0) == 0x40)))
+    while (at < in->len &&
+           (p[at] == 0x66 || p[at] == 0x67 || (p[at] & 0xfe) == 0xf2 || p[at] == 0xf0 ||
+            (p[at] & 0xe7) == 0x26 || (p[at] & 0xfe) == 0x64 || (code64 && (p[at] & 0xf0) == 0x40)))
         at++;
     if (in->seg_override < X86_SREG_COUNT)
         to[n++] = seg[in->seg_override];
     if (in->prefix & X86_P_LOCK)
         to[n++] = 0xf0;
-    if (in->prefix & X86_P_67 && (in->is_mem || !(in->row->flags & X86F_F64) || in->op[0].kind != X86_OP_REL || in->row->flags & X86F_REP))
+    if (in->prefix & X86_P_67 && (in->is_mem || !(in->row->flags & X86F_F64) ||
+                                  in->op[0].kind != X86_OP_REL || in->row->flags & X86F_REP))
         to[n++] = 0x67;
     if (in->prefix & X86_P_66 && keep66)
         to[n++] = 0x66;
@@ -226,9 +239,11 @@ static unsigned normalise(const struct x86_insn *in, const uint8_t *p, uint8_t *
 }
 
 /* The same operands for the instruction without what confuses Capstone (also a REX.W nobody needs)? */
-static bool normalised_equal(const struct x86_insn *in, const uint8_t *p, uint64_t mode, unsigned bits)
+static bool normalised_equal(const struct x86_insn *in, const uint8_t *p, uint64_t mode,
+                             unsigned bits)
 {
-    const uint8_t rex[3] = {in->rex, (uint8_t)(in->rex & ~8), (uint8_t)(in->rex == 0x48 ? 0 : in->rex)};
+    const uint8_t rex[3] = {in->rex, (uint8_t)(in->rex & ~8),
+                            (uint8_t)(in->rex == 0x48 ? 0 : in->rex)};
     uint8_t q[32];
     struct x86_insn again;
     struct cv_insn cv;
@@ -238,7 +253,8 @@ static bool normalised_equal(const struct x86_insn *in, const uint8_t *p, uint64
 
         cv_decode(q, len, bits, &cv);
         if (x86_decode(&again, q, len, mode, UINT64_MAX) == X86_DECODE_OK && again.row == in->row &&
-            !memcmp(again.op, in->op, sizeof(in->op)) && cv.len == len && operands_equal(&again, &cv))
+            !memcmp(again.op, in->op, sizeof(in->op)) && cv.len == len &&
+            operands_equal(&again, &cv))
             return true;
     }
     return false;
@@ -275,13 +291,17 @@ static struct verdict *verdict_for(unsigned map, bool ours_wrong, const char *wh
  */
 static bool host_extension(const uint8_t *p, const struct x86_insn *in)
 {
-    static const uint8_t ext_0f[] = {0x01, 0x09, 0x0d, 0x1a, 0x1b, 0x1c, 0x1e, 0xae, 0xc7, 0xbc, 0xbd, 0x37, 0x78, 0x79, 0x05, 0x07};
-    static const uint8_t ext_38[] = {0x80, 0x81, 0xc8, 0xc9, 0xca, 0xcb, 0xcc, 0xcd, 0xcf, 0xd8, 0xdc, 0xdd, 0xde, 0xdf, 0xfa, 0xfb, 0xf5, 0xf6, 0xf8, 0xf9, 0xfc};
+    static const uint8_t ext_0f[] = {0x01, 0x09, 0x0d, 0x1a, 0x1b, 0x1c, 0x1e, 0xae,
+                                     0xc7, 0xbc, 0xbd, 0x37, 0x78, 0x79, 0x05, 0x07};
+    static const uint8_t ext_38[] = {0x80, 0x81, 0xc8, 0xc9, 0xca, 0xcb, 0xcc,
+                                     0xcd, 0xcf, 0xd8, 0xdc, 0xdd, 0xde, 0xdf,
+                                     0xfa, 0xfb, 0xf5, 0xf6, 0xf8, 0xf9, 0xfc};
     static const uint8_t ext_3a[] = {0xcc, 0xce, 0xcf, 0xf0};
 
     switch (in->map) {
     case X86_MAP_1BYTE:
-        return in->opcode == 0xc4 || in->opcode == 0xc5 || in->opcode == 0x62 || in->opcode == 0xc6 || in->opcode == 0xc7;
+        return in->opcode == 0xc4 || in->opcode == 0xc5 || in->opcode == 0x62 ||
+               in->opcode == 0xc6 || in->opcode == 0xc7;
     case X86_MAP_0F:
         return memchr(ext_0f, in->opcode, sizeof(ext_0f));
     case X86_MAP_0F38:
@@ -294,9 +314,11 @@ static bool host_extension(const uint8_t *p, const struct x86_insn *in)
 /* Rows whose #UD is decided by mode, privilege or operand: the generator's, not the decoder's. */
 static bool late_ud(const struct x86_insn *in)
 {
-    static const char *const gens[] = {"ud", "rsm", "clac", "stac", "monitor", "mwait", "mov_to_sreg", "mov_from_sreg",
-                                       "mov_from_cr", "mov_to_cr", "mov_from_dr", "mov_to_dr", "sysret", "syscall", "xsetbv",
-                                       "invpcid", "rdpmc", "rdsegbase", "wrsegbase"};
+    static const char *const gens[] = {"ud",          "rsm",       "clac",        "stac",
+                                       "monitor",     "mwait",     "mov_to_sreg", "mov_from_sreg",
+                                       "mov_from_cr", "mov_to_cr", "mov_from_dr", "mov_to_dr",
+                                       "sysret",      "syscall",   "xsetbv",      "invpcid",
+                                       "rdpmc",       "rdsegbase", "wrsegbase"};
 
     for (unsigned i = 0; i < ARRAY_SIZE(gens); i++) {
         if (!strcmp(in->row->gen_name, gens[i]))
@@ -305,7 +327,8 @@ static bool late_ud(const struct x86_insn *in)
     return false;
 }
 
-static void note(const uint8_t *p, const struct x86_insn *in, bool ours_wrong, const char *what, const char *ours, const char *capstone)
+static void note(const uint8_t *p, const struct x86_insn *in, bool ours_wrong, const char *what,
+                 const char *ours, const char *capstone)
 {
     struct verdict *v = verdict_for(in->map, ours_wrong, what);
 
@@ -314,27 +337,34 @@ static void note(const uint8_t *p, const struct x86_insn *in, bool ours_wrong, c
         char bytes[64];
 
         hex(bytes, p, 15);
-        snprintf(v->example, sizeof(v->example), "%s ours [%s] Capstone [%s]", bytes, ours, capstone);
+        snprintf(v->example, sizeof(v->example), "%s ours [%s] Capstone [%s]", bytes, ours,
+                 capstone);
     }
 }
 
 /* Names the kind of disagreement about length and validity. */
-static const char *kind_of(const struct x86_insn *in, enum x86_decode_status s, const struct cv_insn *cv, const struct host_length *h)
+static const char *kind_of(const struct x86_insn *in, enum x86_decode_status s,
+                           const struct cv_insn *cv, const struct host_length *h)
 {
     static const char *const prefixes[] = {"with LOCK", "after F2 or F3", "with 66", "plain"};
     static char text[64];
-    const char *with = prefixes[in->prefix & X86_P_LOCK ? 0 : in->prefix & (X86_P_F2 | X86_P_F3) ? 1 : in->prefix & X86_P_66 ? 2 : 3];
+    const char *with = prefixes[in->prefix & X86_P_LOCK              ? 0
+                                : in->prefix & (X86_P_F2 | X86_P_F3) ? 1
+                                : in->prefix & X86_P_66              ? 2
+                                                                     : 3];
 
     if (s == X86_DECODE_LONG)
         return "longer than 15 bytes, taken";
     if (!cv->len)
         snprintf(text, sizeof(text), "valid, refused, %s", with);
     else
-        snprintf(text, sizeof(text), "%s, %s", s == X86_DECODE_OK ? "length" : "invalid, taken", with);
+        snprintf(text, sizeof(text), "%s, %s", s == X86_DECODE_OK ? "length" : "invalid, taken",
+                 with);
     return text;
 }
 
-static bool same_as_host(const struct x86_insn *in, enum x86_decode_status s, const struct host_length *h)
+static bool same_as_host(const struct x86_insn *in, enum x86_decode_status s,
+                         const struct host_length *h)
 {
     if (s == X86_DECODE_LONG)
         return h->too_long || h->len == 15;
@@ -343,7 +373,8 @@ static bool same_as_host(const struct x86_insn *in, enum x86_decode_status s, co
     return in->len == h->len && (!h->undefined || late_ud(in));
 }
 
-static void arbitrate(const uint8_t *p, const struct x86_insn *in, enum x86_decode_status s, const struct cv_insn *cv, unsigned bits)
+static void arbitrate(const uint8_t *p, const struct x86_insn *in, enum x86_decode_status s,
+                      const struct cv_insn *cv, unsigned bits)
 {
     struct host_length h;
     char what[96], ours[96];
@@ -364,8 +395,12 @@ static void arbitrate(const uint8_t *p, const struct x86_insn *in, enum x86_deco
         total.unsupported++;
     } else {
         total.wrong++;
-        snprintf(what, sizeof(what), "%u bits: ours %s %u, Capstone %u, CPU %s %u", bits, s == X86_DECODE_OK ? "ok" : "ud", in->len, cv->len,
-                 h.undefined ? "ud" : h.too_long ? "long" : "ok", h.len);
+        snprintf(what, sizeof(what), "%u bits: ours %s %u, Capstone %u, CPU %s %u", bits,
+                 s == X86_DECODE_OK ? "ok" : "ud", in->len, cv->len,
+                 h.undefined  ? "ud"
+                 : h.too_long ? "long"
+                              : "ok",
+                 h.len);
         note(p, in, true, what, ours, cv->text);
     }
 }
@@ -414,7 +449,8 @@ static void print_verdicts(bool ours_wrong)
 
         if (v->ours_wrong != ours_wrong)
             continue;
-        printf("  %s map, %s: %lu, e.g. %s\n    opcodes", maps[v->map], v->what, v->count, v->example);
+        printf("  %s map, %s: %lu, e.g. %s\n    opcodes", maps[v->map], v->what, v->count,
+               v->example);
         for (unsigned n = 0; n < 256; n++) {
             if (v->opcodes[n])
                 printf(" %02x", n);
@@ -440,9 +476,11 @@ int main(int argc, char **argv)
         if (have_host[i])
             host_stop(&hosts[i]);
     }
-    printf("%lu strings: %lu agree, %lu invalid for both; %lu arbitrated by the CPU: Capstone wrong %lu, "
+    printf("%lu strings: %lu agree, %lu invalid for both; %lu arbitrated by the CPU: Capstone "
+           "wrong %lu, "
            "extensions we lack %lu; undecided %lu; prefixes Capstone lost %lu\n",
-           total.strings, total.agree, total.invalid, total.arbitrated, total.capstone_wrong, total.unsupported, total.undecided, total.prefixes);
+           total.strings, total.agree, total.invalid, total.arbitrated, total.capstone_wrong,
+           total.unsupported, total.undecided, total.prefixes);
     printf("Capstone wrong:\n");
     print_verdicts(false);
     printf("doppel wrong: %lu lengths, %lu operands\n", total.wrong, total.operands);

@@ -60,7 +60,8 @@ static void printf_fmt(2, 3) say(struct report *r, const char *fmt, ...)
     va_end(ap);
 }
 
-static void compare_bytes(struct report *r, const char *what, const uint8_t *in, const uint8_t *native, const uint8_t *ours, unsigned n)
+static void compare_bytes(struct report *r, const char *what, const uint8_t *in,
+                          const uint8_t *native, const uint8_t *ours, unsigned n)
 {
     if (!memcmp(native, ours, n))
         return;
@@ -76,7 +77,8 @@ static void compare_bytes(struct report *r, const char *what, const uint8_t *in,
     say(r, "\n");
 }
 
-static void compare_fpu(struct report *r, const uint8_t *in, const uint8_t *native, const uint8_t *ours)
+static void compare_fpu(struct report *r, const uint8_t *in, const uint8_t *native,
+                        const uint8_t *ours)
 {
     char name[16];
 
@@ -94,7 +96,8 @@ static void compare_fpu(struct report *r, const uint8_t *in, const uint8_t *nati
     }
 }
 
-static void compare_memory(struct report *r, const struct native_case *in, const struct native_case *native, const struct native_case *ours)
+static void compare_memory(struct report *r, const struct native_case *in,
+                           const struct native_case *native, const struct native_case *ours)
 {
     for (unsigned i = 0; i < NATIVE_RW_BYTES; i += 8) {
         char name[16];
@@ -109,7 +112,8 @@ static void compare_memory(struct report *r, const struct native_case *in, const
 /* Long operands: in which order their pieces are touched is the processor's own affair. */
 static bool in_pieces(const struct x86_insn *insn)
 {
-    static const char *const long_ops[] = {"fxsave", "fxrstor", "enter", "pusha", "popa", "maskmov"};
+    static const char *const long_ops[] = {"fxsave", "fxrstor", "enter",
+                                           "pusha",  "popa",    "maskmov"};
 
     for (unsigned i = 0; i < ARRAY_SIZE(long_ops); i++) {
         if (!strcmp(insn->row->gen_name, long_ops[i]))
@@ -119,13 +123,15 @@ static bool in_pieces(const struct x86_insn *insn)
            (!insn->op[0].size || insn->op[0].size == 10);
 }
 
-static bool page_fault_equal(const struct native_case *native, const struct native_case *ours, const struct x86_insn *insn)
+static bool page_fault_equal(const struct native_case *native, const struct native_case *ours,
+                             const struct x86_insn *insn)
 {
     bool repeated = insn->row->flags & X86F_REP && insn->prefix & (X86_P_F2 | X86_P_F3);
 
     if (in_pieces(insn) && !((native->error ^ ours->error) & 0x10))
         return true;
-    return native->error == ours->error && !((native->cr2 ^ ours->cr2) & ~(uint64_t)(repeated ? NATIVE_PAGE - 1 : 0));
+    return native->error == ours->error &&
+           !((native->cr2 ^ ours->cr2) & ~(uint64_t)(repeated ? NATIVE_PAGE - 1 : 0));
 }
 
 static bool refused(unsigned vector)
@@ -133,7 +139,8 @@ static bool refused(unsigned vector)
     return vector == X86_SS_FAULT || vector == X86_GP || vector == X86_PF || vector == X86_AC;
 }
 
-static void compare_exception(struct report *r, const struct native_case *native, const struct native_case *ours, const struct x86_insn *insn)
+static void compare_exception(struct report *r, const struct native_case *native,
+                              const struct native_case *ours, const struct x86_insn *insn)
 {
     bool same = native->vector == ours->vector;
 
@@ -144,21 +151,25 @@ static void compare_exception(struct report *r, const struct native_case *native
     if (same && native->vector == 13)
         same = native->error == ours->error;
     if (!same)
-        say(r, "    exception: native %u error %x cr2 %llx, ours %u error %x cr2 %llx\n", native->vector, native->error,
-            (unsigned long long)native->cr2, ours->vector, ours->error, (unsigned long long)ours->cr2);
+        say(r, "    exception: native %u error %x cr2 %llx, ours %u error %x cr2 %llx\n",
+            native->vector, native->error, (unsigned long long)native->cr2, ours->vector,
+            ours->error, (unsigned long long)ours->cr2);
 }
 
 /* Undefined flags that differ are counted only; ID and NT stay as an earlier case has left them. */
-static void compare_flags(struct report *r, const struct native_case *in, const struct native_case *native,
-                          const struct native_case *ours, const struct x86_insn *insn, struct row_result *res)
+static void compare_flags(struct report *r, const struct native_case *in,
+                          const struct native_case *native, const struct native_case *ours,
+                          const struct x86_insn *insn, struct row_result *res)
 {
     bool completed = native->out.rip != in->in.rip;
     uint32_t defined = completed ? case_defined_flags(in, insn) : UINT32_MAX;
-    uint64_t diff = (native->out.flags ^ ours->out.flags) & ~(uint64_t)(EFL_RF | EFL_IF | EFL_TF | EFL_ID | EFL_NT);
+    uint64_t diff = (native->out.flags ^ ours->out.flags) &
+                    ~(uint64_t)(EFL_RF | EFL_IF | EFL_TF | EFL_ID | EFL_NT);
 
     if (diff & defined)
-        say(r, "    flags in %llx native %llx ours %llx (wrong %llx)\n", (unsigned long long)in->in.flags,
-            (unsigned long long)native->out.flags, (unsigned long long)ours->out.flags, (unsigned long long)(diff & defined));
+        say(r, "    flags in %llx native %llx ours %llx (wrong %llx)\n",
+            (unsigned long long)in->in.flags, (unsigned long long)native->out.flags,
+            (unsigned long long)ours->out.flags, (unsigned long long)(diff & defined));
     else if (diff)
         res->undefined_flags++;
 }
@@ -177,11 +188,13 @@ static bool host_address(uint64_t a)
  * the host has pages of its own. A near jump to a non-canonical address faults at the target,
  * not at the jump (gen_flow.c).
  */
-static bool known_deviation(const struct native_case *native, const struct native_case *ours, const struct x86_insn *insn)
+static bool known_deviation(const struct native_case *native, const struct native_case *ours,
+                            const struct x86_insn *insn)
 {
     const char *gen = insn->row->gen_name;
 
-    if (!strcmp(gen, "maskmov") && (native->vector == X86_PF || native->vector == X86_AC) && ours->vector != X86_AC)
+    if (!strcmp(gen, "maskmov") && (native->vector == X86_PF || native->vector == X86_AC) &&
+        ours->vector != X86_AC)
         return true;
     if (native->vector == X86_GP && ours->vector == X86_AC)
         return true;
@@ -200,8 +213,9 @@ static bool mmx_store(const struct x86_insn *insn)
     return insn->op[0].kind == X86_OP_MEM && insn->op[1].kind == X86_OP_MMX;
 }
 
-static void compare(struct report *r, const struct native_case *in, struct native_case *native, const struct native_case *ours,
-                    const struct x86_insn *insn, struct row_result *res)
+static void compare(struct report *r, const struct native_case *in, struct native_case *native,
+                    const struct native_case *ours, const struct x86_insn *insn,
+                    struct row_result *res)
 {
     if (native->vector == X86_BP)
         native->out.rip--;
@@ -210,11 +224,13 @@ static void compare(struct report *r, const struct native_case *in, struct nativ
     compare_exception(r, native, ours, insn);
     for (unsigned i = 0; i < (bits == 64 ? 16u : 8u); i++) {
         if (native->out.reg[i] != ours->out.reg[i])
-            say(r, "    %s in %llx native %llx ours %llx\n", reg_names[i], (unsigned long long)in->in.reg[i],
-                (unsigned long long)native->out.reg[i], (unsigned long long)ours->out.reg[i]);
+            say(r, "    %s in %llx native %llx ours %llx\n", reg_names[i],
+                (unsigned long long)in->in.reg[i], (unsigned long long)native->out.reg[i],
+                (unsigned long long)ours->out.reg[i]);
     }
     if (native->out.rip != ours->out.rip)
-        say(r, "    rip native %llx ours %llx\n", (unsigned long long)native->out.rip, (unsigned long long)ours->out.rip);
+        say(r, "    rip native %llx ours %llx\n", (unsigned long long)native->out.rip,
+            (unsigned long long)ours->out.rip);
     compare_flags(r, in, native, ours, insn, res);
     if (native->out.rip != in->in.rip || !mmx_store(insn))
         compare_fpu(r, in->in.fx, native->out.fx, ours->out.fx);
@@ -302,7 +318,8 @@ static int run_all(const char *backend, unsigned mode)
     for (unsigned i = 0; (row = x86_row_at(i)); i++) {
         struct row_result res = {0};
 
-        if (!case_runnable(row, bits) || !(machine_features() >> row->feature & 1) || !selected(row))
+        if (!case_runnable(row, bits) || !(machine_features() >> row->feature & 1) ||
+            !selected(row))
             continue;
         case_seed(opt.seed * 100003 + i);
         run_row(row, &res);
@@ -311,15 +328,17 @@ static int run_all(const char *backend, unsigned mode)
         if (!res.cases)
             printf("  %s (%s, opcode %02x): no case\n", row->name, row->gen_name, row->opcode);
         if (res.wrong || (opt.verbose && res.undefined_flags))
-            printf("%s %u-bit %s (%s, map %u opcode %02x): %lu of %lu wrong, undefined flags differ in %lu\n", backend, bits, row->name,
-                   row->gen_name, row->map, row->opcode, res.wrong, res.cases, res.undefined_flags);
+            printf("%s %u-bit %s (%s, map %u opcode %02x): %lu of %lu wrong, undefined flags "
+                   "differ in %lu\n",
+                   backend, bits, row->name, row->gen_name, row->map, row->opcode, res.wrong,
+                   res.cases, res.undefined_flags);
         wrong_rows += res.wrong > 0;
         total.cases += res.cases;
         total.wrong += res.wrong;
         total.undefined_flags += res.undefined_flags;
     }
-    printf("%s %u-bit: %u rows, %lu cases, %lu wrong in %u rows, undefined flags differ in %lu\n", backend, bits, rows, total.cases,
-           total.wrong, wrong_rows, total.undefined_flags);
+    printf("%s %u-bit: %u rows, %lu cases, %lu wrong in %u rows, undefined flags differ in %lu\n",
+           backend, bits, rows, total.cases, total.wrong, wrong_rows, total.undefined_flags);
     host_stop(&host);
     return total.wrong || empty ? 1 : 0;
 }

@@ -66,7 +66,8 @@ int host_start(struct host *h, unsigned bits)
     h->fd = memfd_create("native", MFD_CLOEXEC);
     if (h->fd < 0 || ftruncate(h->fd, ALIGN_UP(sizeof(struct native_batch), (size_t)NATIVE_PAGE)))
         return -1;
-    h->batch = mmap(NULL, sizeof(struct native_batch), PROT_READ | PROT_WRITE, MAP_SHARED, h->fd, 0);
+    h->batch =
+        mmap(NULL, sizeof(struct native_batch), PROT_READ | PROT_WRITE, MAP_SHARED, h->fd, 0);
     if (h->batch == MAP_FAILED || spawn(h))
         return -1;
     /* try it out: a NOP */
@@ -145,6 +146,7 @@ int host_find_length(struct host *h, const uint8_t *code, unsigned guess, struct
         return -1;
     out->len = n;
     out->undefined = c->vector == 6 && c->out.rip == c->in.rip && c->signo == SIGILL;
-    out->too_long = n == 15 && c->vector == 14 && c->cr2 == NATIVE_CODE + NATIVE_PAGE && c->out.rip == c->in.rip;
+    out->too_long = n == 15 && c->vector == 14 && c->cr2 == NATIVE_CODE + NATIVE_PAGE &&
+                    c->out.rip == c->in.rip;
     return 0;
 }

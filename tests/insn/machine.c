@@ -15,8 +15,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PML4 = 0x1000, PDPT = 0x2000, PD = 0x3000, PT_CODE = 0x4000, PT_DATA = 0x5000, CODE = 0x10000, DATA = 0x20000,
-       RAM_SIZE = 0x200000 };
+enum {
+    PML4 = 0x1000,
+    PDPT = 0x2000,
+    PD = 0x3000,
+    PT_CODE = 0x4000,
+    PT_DATA = 0x5000,
+    CODE = 0x10000,
+    DATA = 0x20000,
+    RAM_SIZE = 0x200000
+};
 enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_A = 0x20, PTE_D = 0x40 };
 #define PTE_NX (1ull << 63)
 
@@ -48,9 +56,11 @@ static void build_tables(void)
     st_le64(phys(PD) + (NATIVE_DATA >> 21) * 8, PT_DATA | table);
     for (uint32_t i = 0; i < 2; i++) {
         map_page(PT_CODE, NATIVE_CODE + i * NATIVE_PAGE, CODE + i * NATIVE_PAGE, user);
-        map_page(PT_DATA, NATIVE_DATA + i * NATIVE_PAGE, DATA + i * NATIVE_PAGE, user | PTE_W | PTE_D | PTE_NX);
+        map_page(PT_DATA, NATIVE_DATA + i * NATIVE_PAGE, DATA + i * NATIVE_PAGE,
+                 user | PTE_W | PTE_D | PTE_NX);
     }
-    map_page(PT_DATA, NATIVE_DATA + NATIVE_RO_PAGE * NATIVE_PAGE, DATA + NATIVE_RO_PAGE * NATIVE_PAGE, user | PTE_NX);
+    map_page(PT_DATA, NATIVE_DATA + NATIVE_RO_PAGE * NATIVE_PAGE,
+             DATA + NATIVE_RO_PAGE * NATIVE_PAGE, user | PTE_NX);
 }
 
 static void show_second_page(bool there)
@@ -58,7 +68,8 @@ static void show_second_page(bool there)
     if (there == second_page_there)
         return;
     second_page_there = there;
-    map_page(PT_CODE, NATIVE_CODE + NATIVE_PAGE, CODE + NATIVE_PAGE, there ? PTE_P | PTE_U | PTE_A : 0);
+    map_page(PT_CODE, NATIVE_CODE + NATIVE_PAGE, CODE + NATIVE_PAGE,
+             there ? PTE_P | PTE_U | PTE_A : 0);
     vcpu_flush_page(&cpu->v, NATIVE_CODE + NATIVE_PAGE);
 }
 
@@ -79,7 +90,8 @@ static void record(struct vcpu *v)
 
 static void start_segments(unsigned bits, const uint16_t sel[6])
 {
-    const uint32_t data = SEG_P | SEG_S | SEG_DPL | SEG_G | SEG_DB | 3, code = SEG_P | SEG_S | SEG_DPL | SEG_G | 11;
+    const uint32_t data = SEG_P | SEG_S | SEG_DPL | SEG_G | SEG_DB | 3,
+                   code = SEG_P | SEG_S | SEG_DPL | SEG_G | 11;
 
     cpu->cpl = 3;
     x86_seg_put(cpu, X86_CS, sel[X86_CS], 0, UINT32_MAX, code | (bits == 64 ? SEG_L : SEG_DB));
@@ -108,7 +120,8 @@ static void start_cpu(unsigned bits, const uint16_t sel[6])
 
 void machine_start(const char *backend_name, unsigned bits, const uint16_t sel[6])
 {
-    const struct backend_ops *be = !strcmp(backend_name, "interp") ? &backend_interp : &backend_x86_64;
+    const struct backend_ops *be =
+        !strcmp(backend_name, "interp") ? &backend_interp : &backend_x86_64;
     struct error *err = NULL;
 
     if (ram_init(RAM_SIZE, &err) || mem_region_init_ram(&ram, "ram", RAM_SIZE, &err))
@@ -155,9 +168,12 @@ static const struct {
 
 static uint32_t segment_attr(unsigned n)
 {
-    uint32_t type = segments[n].kind == 2 ? 9 | (segments[n].read_only ? 0 : 2) : 1 | (segments[n].read_only ? 0 : 2) | segments[n].kind << 2;
+    uint32_t type = segments[n].kind == 2
+                        ? 9 | (segments[n].read_only ? 0 : 2)
+                        : 1 | (segments[n].read_only ? 0 : 2) | segments[n].kind << 2;
 
-    return SEG_P | SEG_S | SEG_DPL | type | (segments[n].big ? SEG_DB : 0) | (segments[n].limit > 0xfffff ? SEG_G : 0);
+    return SEG_P | SEG_S | SEG_DPL | type | (segments[n].big ? SEG_DB : 0) |
+           (segments[n].limit > 0xfffff ? SEG_G : 0);
 }
 
 static void put_segments(const uint16_t *sel)

@@ -14,37 +14,69 @@
 /* --- system calls --------------------------------------------------------------------- */
 
 #ifdef __x86_64__
-enum { SYS_read = 0, SYS_write = 1, SYS_mmap = 9, SYS_mprotect = 10, SYS_sigaction = 13, SYS_exit = 60,
-       SYS_sigaltstack = 131, SYS_prctl = 157 };
+enum {
+    SYS_read = 0,
+    SYS_write = 1,
+    SYS_mmap = 9,
+    SYS_mprotect = 10,
+    SYS_sigaction = 13,
+    SYS_exit = 60,
+    SYS_sigaltstack = 131,
+    SYS_prctl = 157
+};
 
 static long syscall6(long n, long a, long b, long c, long d, long e, long f)
 {
     register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
     long ret;
 
-    __asm__ volatile("syscall" : "=a"(ret) : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
+    __asm__ volatile("syscall"
+                     : "=a"(ret)
+                     : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
     return ret;
 }
 #else
-enum { SYS_read = 3, SYS_write = 4, SYS_mmap = 192, SYS_mprotect = 125, SYS_sigaction = 174, SYS_exit = 1,
-       SYS_sigaltstack = 186, SYS_prctl = 172 };
+enum {
+    SYS_read = 3,
+    SYS_write = 4,
+    SYS_mmap = 192,
+    SYS_mprotect = 125,
+    SYS_sigaction = 174,
+    SYS_exit = 1,
+    SYS_sigaltstack = 186,
+    SYS_prctl = 172
+};
 
 static long syscall6(long n, long a, long b, long c, long d, long e, long f)
 {
     long ret, args[2] = {a, f};
 
-    __asm__ volatile("push %%ebx; push %%ebp; mov (%%ebx), %%ebp; push %%ebp; mov 4(%%ebx), %%ebp; pop %%ebx; int $0x80; pop %%ebp; pop %%ebx"
-                     : "=a"(ret) : "a"(n), "b"(args), "c"(b), "d"(c), "S"(d), "D"(e) : "memory");
+    __asm__ volatile("push %%ebx; push %%ebp; mov (%%ebx), %%ebp; push %%ebp; mov 4(%%ebx), %%ebp; "
+                     "pop %%ebx; int $0x80; pop %%ebp; pop %%ebx"
+                     : "=a"(ret)
+                     : "a"(n), "b"(args), "c"(b), "d"(c), "S"(d), "D"(e)
+                     : "memory");
     return ret;
 }
 #endif
 
-enum { PROT_NONE = 0, PROT_R = 1, PROT_RW = 3, PROT_RX = 5, MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_FIXED = 0x10,
-       MAP_ANON = 0x20, MAP_POPULATE = 0x8000 };
+enum {
+    PROT_NONE = 0,
+    PROT_R = 1,
+    PROT_RW = 3,
+    PROT_RX = 5,
+    MAP_SHARED = 1,
+    MAP_PRIVATE = 2,
+    MAP_FIXED = 0x10,
+    MAP_ANON = 0x20,
+    MAP_POPULATE = 0x8000
+};
 
 static void map(uint32_t addr, uint32_t size, int prot, int flags, int fd)
 {
-    if (syscall6(SYS_mmap, (long)addr, (long)size, prot, flags | MAP_FIXED | MAP_POPULATE, fd, 0) != (long)addr)
+    if (syscall6(SYS_mmap, (long)addr, (long)size, prot, flags | MAP_FIXED | MAP_POPULATE, fd, 0) !=
+        (long)addr)
         syscall6(SYS_exit, 2, 0, 0, 0, 0, 0);
 }
 
@@ -83,7 +115,8 @@ struct frame {
     unsigned long uc_flags;
     void *link;
     struct stack_arg stack;
-    uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, eflags;
+    uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip,
+        eflags;
     uint16_t cs, gs, fs, ss;
     uint64_t err, trapno, oldmask, cr2;
     uint8_t *fpstate;
@@ -92,8 +125,9 @@ struct frame {
 
 static uint64_t *frame_reg(struct frame *f, unsigned i)
 {
-    uint64_t *const regs[16] = {&f->rax, &f->rcx, &f->rdx, &f->rbx, &f->rsp, &f->rbp, &f->rsi, &f->rdi,
-                                &f->r8, &f->r9, &f->r10, &f->r11, &f->r12, &f->r13, &f->r14, &f->r15};
+    uint64_t *const regs[16] = {&f->rax, &f->rcx, &f->rdx, &f->rbx, &f->rsp, &f->rbp,
+                                &f->rsi, &f->rdi, &f->r8,  &f->r9,  &f->r10, &f->r11,
+                                &f->r12, &f->r13, &f->r14, &f->r15};
     return regs[i];
 }
 
@@ -140,7 +174,8 @@ struct frame {
 
 static uint32_t *frame_reg(struct frame *f, unsigned i)
 {
-    uint32_t *const regs[8] = {&f->eax, &f->ecx, &f->edx, &f->ebx, &f->esp, &f->ebp, &f->esi, &f->edi};
+    uint32_t *const regs[8] = {&f->eax, &f->ecx, &f->edx, &f->ebx,
+                               &f->esp, &f->ebp, &f->esi, &f->edi};
 
     return regs[i];
 }
@@ -322,7 +357,8 @@ static void catch_signals(void)
     static uint8_t stack[65536] __attribute__((aligned(64)));
     static const int signals[] = {4, 5, 7, 8, 11, 31}; /* ILL TRAP BUS FPE SEGV SYS */
     struct stack_arg ss = {stack, 0, sizeof(stack)};
-    struct sigaction_arg sa = {handler, SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_NODEFER, restorer, 0};
+    struct sigaction_arg sa = {handler, SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_NODEFER,
+                               restorer, 0};
 
     syscall6(SYS_sigaltstack, (long)&ss, 0, 0, 0, 0, 0);
     for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
@@ -340,18 +376,27 @@ static void confine(void)
 {
     enum { LD = 0x20, JEQ = 0x15, JGE = 0x35, RET = 0x06, IP_LOW = 8, IP_HIGH = 12 };
     struct bpf_insn filter[] = {
-        {LD, 0, 0, IP_HIGH}, {JEQ, 0, 4, 0}, {LD, 0, 0, IP_LOW}, {JGE, 0, 2, NATIVE_CODE},
-        {JGE, 1, 0, NATIVE_CODE + 3 * NATIVE_PAGE}, {RET, 0, 0, 0x00030000u}, {RET, 0, 0, 0x7fff0000u},
+        {LD, 0, 0, IP_HIGH},
+        {JEQ, 0, 4, 0},
+        {LD, 0, 0, IP_LOW},
+        {JGE, 0, 2, NATIVE_CODE},
+        {JGE, 1, 0, NATIVE_CODE + 3 * NATIVE_PAGE},
+        {RET, 0, 0, 0x00030000u},
+        {RET, 0, 0, 0x7fff0000u},
     };
-    struct { uint16_t len; struct bpf_insn *filter; } prog = {7, filter};
+    struct {
+        uint16_t len;
+        struct bpf_insn *filter;
+    } prog = {7, filter};
 
-    syscall6(SYS_prctl, 38, 1, 0, 0, 0, 0);                   /* PR_SET_NO_NEW_PRIVS */
-    syscall6(SYS_prctl, 22, 2, (long)&prog, 0, 0, 0);         /* PR_SET_SECCOMP, filter */
+    syscall6(SYS_prctl, 38, 1, 0, 0, 0, 0);           /* PR_SET_NO_NEW_PRIVS */
+    syscall6(SYS_prctl, 22, 2, (long)&prog, 0, 0, 0); /* PR_SET_SECCOMP, filter */
 }
 
 __attribute__((used)) static void start(void)
 {
-    map(NATIVE_SHARED, (sizeof(struct native_batch) + NATIVE_PAGE - 1) & ~(NATIVE_PAGE - 1), PROT_RW, MAP_SHARED, NATIVE_FD);
+    map(NATIVE_SHARED, (sizeof(struct native_batch) + NATIVE_PAGE - 1) & ~(NATIVE_PAGE - 1),
+        PROT_RW, MAP_SHARED, NATIVE_FD);
     map(NATIVE_CODE, 2 * NATIVE_PAGE, PROT_RX, MAP_PRIVATE | MAP_ANON, -1);
     map(NATIVE_DATA, 5 * NATIVE_PAGE, PROT_RW, MAP_PRIVATE | MAP_ANON, -1);
     protect(NATIVE_DATA + 2 * NATIVE_PAGE, NATIVE_PAGE, PROT_NONE);

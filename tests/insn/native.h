@@ -52,7 +52,11 @@ enum native_segment {
 };
 #define NATIVE_SELECTOR(n) ((n) << 3 | 7)
 
-enum { NATIVE_CODE_END = 1, NATIVE_LDT = 4 /* rip is an offset, sel[] says the segments */, NATIVE_NO_DATA = 2 /* data pages are neither set nor read */ };
+enum {
+    NATIVE_CODE_END = 1,
+    NATIVE_LDT = 4 /* rip is an offset, sel[] says the segments */,
+    NATIVE_NO_DATA = 2 /* data pages are neither set nor read */
+};
 
 struct native_state {
     uint64_t reg[16]; /* in the order of instruction encodings */
@@ -73,7 +77,7 @@ struct native_case {
     uint64_t cr2;
     uint16_t sel[6]; /* ES CS SS DS FS GS, in (NATIVE_LDT) and out */
     uint16_t pad[2]; /* every member at its own alignment without the compiler's help */
-    uint8_t data[NATIVE_RW_BYTES];    /* in and out */
+    uint8_t data[NATIVE_RW_BYTES]; /* in and out */
     uint8_t ro[NATIVE_PAGE];
 };
 

@@ -283,6 +283,13 @@ static bool rose(const struct channel *c, uint64_t from, uint64_t to)
     return edge > from && edge <= to;
 }
 
+/* Software that polls the counter makes this a hot path: mostly nothing changes. */
+static void arm_timer(struct pit *s, int64_t when)
+{
+    if (timer_expire_ns(&s->timer) != when)
+        timer_arm(&s->timer, when);
+}
+
 static void update_line(struct pit *s)
 {
     struct channel *c = &s->channels[0];
@@ -297,10 +304,7 @@ static void update_line(struct pit *s)
     }
     irq_set(s->out, out_at(c, tick));
     edge = next_edge(c, tick);
-    if (edge == TICK_NEVER)
-        timer_cancel(&s->timer);
-    else
-        timer_arm(&s->timer, MAX(clock_ticks_to_ns(edge, PIT_HZ), clock_now(CLK_VIRTUAL) + 1));
+    arm_timer(s, edge == TICK_NEVER ? TIMER_NEVER : clock_ticks_to_ns(edge, PIT_HZ));
 }
 
 static void edge_due(void *opaque)

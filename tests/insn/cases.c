@@ -532,13 +532,13 @@ static void place(struct native_case *c, unsigned len, unsigned bits)
     c->in.rip = code_base(bits) + c->code_at;
 }
 
-/* A branch to itself; a locked access whose alignment a 16-bit address leaves to chance. */
+/* A branch into itself; a locked access whose alignment a 16-bit address leaves to chance. */
 static bool endless(const struct x86_insn *in, unsigned bits)
 {
     bool locked = in->prefix & X86_P_LOCK || !strcmp(in->row->gen_name, "xchg");
 
     if (in->op[0].kind == X86_OP_REL)
-        return !((in->imm + in->len) & (int64_t)mask64(8u * in->osize));
+        return ((uint64_t)(in->imm + in->len) & mask64(8u * in->osize)) < in->len;
     return locked && in->asize == 2 && in->is_mem && (bits != 16 || in->base < 0);
 }
 

@@ -442,6 +442,8 @@ static struct x86_cpuid_result basic_leaf(const struct x86_cpu *c, uint32_t leaf
         return leaf_d(c, sub);
     case 0x15:
         return leaf_15();
+    case 0x16: /* base and maximum frequency, bus, in MHz: kernels then need no PIT to find the first */
+        return (struct x86_cpuid_result){X86_TSC_HZ / 1000000, X86_TSC_HZ / 1000000, 100, 0};
     default:
         return (struct x86_cpuid_result){0};
     }

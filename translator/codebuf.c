@@ -17,12 +17,14 @@
 #define DATA_PER_CODE  3
 #define DATA_MIN       MIB(1)
 #define SPARE_FRACTION 16
+#define UNMAP_EVERY    MIB(1)
 
 static struct {
     uint8_t *rw, *rx;
     size_t size;
     struct code_region region[CODE_REGIONS];
     unsigned current;
+    size_t since_unmap; /* code bytes */
 } buf;
 
 static void *reserve(size_t size)
@@ -146,6 +148,16 @@ void codebuf_data_reset(size_t used)
     r->data_used = used;
 }
 
+/* Pages of the writable view count for the process a second time; few of them are needed again. */
+static void unmap_writable(size_t code)
+{
+    buf.since_unmap += code;
+    if (buf.since_unmap < UNMAP_EVERY)
+        return;
+    buf.since_unmap = 0;
+    madvise(buf.rw, buf.size, MADV_DONTNEED);
+}
+
 bool codebuf_add(struct tb *tb, size_t code)
 {
     struct code_region *r = &buf.region[buf.current];
@@ -155,6 +167,7 @@ bool codebuf_add(struct tb *tb, size_t code)
     r->tbs[r->n_tbs] = tb;
     __atomic_store_n(&r->n_tbs, r->n_tbs + 1, __ATOMIC_RELEASE);
     r->used += ALIGN_UP(code, (size_t)16);
+    unmap_writable(code);
     if (r->used > r->size)
         r->used = r->size;
     return true;

@@ -466,7 +466,7 @@ static void evict_locked(unsigned region)
     }
     codebuf_empty(region);
     region_used[region] = false;
-    evict_count++;
+    __atomic_fetch_add(&evict_count, 1, __ATOMIC_RELEASE);
     stats.evicted_regions++;
     for (unsigned n = 0; n < exec_vcpu_count(); n++) {
         struct vcpu *cpu = exec_vcpu(n);

@@ -87,7 +87,7 @@ struct code_span {
  * NULL: let the edge go by the jump table (its page has been mapped anew under the running block).
  */
 
-#define TB_DEFAULT_CODE_SIZE MIB(48)
+#define TB_DEFAULT_CODE_SIZE MIB(32)
 /* Where a backend may put its stubs, before any block. */
 struct code_span tb_code_stubs(void);
 int tb_cache_init(size_t code_size, struct error **err);

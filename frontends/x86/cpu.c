@@ -153,7 +153,7 @@ void x86_write_cr0(struct x86_cpu *c, uint64_t v)
     if (change & CR0_PE)
         for (unsigned s = X86_ES; s <= X86_GS; s++)
             x86_seg_derive(c, s);
-    if (change & (CR0_PG | CR0_WP | CR0_PE))
+    if (change & (CR0_PG | CR0_WP))
         vcpu_flush_everything(&c->v);
     x86_control_changed(c);
 }

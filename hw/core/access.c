@@ -275,15 +275,27 @@ static struct mem_section section_at(const struct mem_section *section, uint64_t
     return s;
 }
 
+/* The usual access of a CPU to a register: all of it in one call of a handler. */
+static bool is_one_piece(const struct mem_section *s, uint64_t off, unsigned size)
+{
+    const unsigned memory = MEM_SEC_READ_HOST | MEM_SEC_WRITE_HOST | MEM_SEC_ROM;
+
+    return s->mr && !(s->flags & memory) &&
+           piece_size(s->mr, s->gpa + off, s->offset + off, size) == size;
+}
+
 unsigned mem_section_read(const struct mem_section *section, uint64_t off, uint64_t *val,
                           unsigned size)
 {
-    struct mem_section s = section_at(section, off);
+    struct mem_section s;
     unsigned result = MEM_RESULT_OK;
     uint8_t buf[8];
     uint64_t done;
 
     assert(size && size <= 8 && range_fits(off, size, section->len));
+    if (likely(is_one_piece(section, off, size)))
+        return io_read_piece(section->mr, section->offset + off, val, size);
+    s = section_at(section, off);
     if (s.flags & MEM_SEC_READ_HOST) {
         *val = host_load(s.host, size);
         return result;
@@ -299,12 +311,15 @@ unsigned mem_section_read(const struct mem_section *section, uint64_t off, uint6
 unsigned mem_section_write(const struct mem_section *section, uint64_t off, uint64_t val,
                            unsigned size)
 {
-    struct mem_section s = section_at(section, off);
+    struct mem_section s;
     unsigned result = MEM_RESULT_OK;
     uint8_t buf[8];
     uint64_t done;
 
     assert(size && size <= 8 && range_fits(off, size, section->len));
+    if (likely(is_one_piece(section, off, size)))
+        return io_write_piece(section->mr, section->offset + off, val, size);
+    s = section_at(section, off);
     if (s.flags & MEM_SEC_WRITE_HOST) {
         host_store(s.host, val, size);
         dirty_mark(s.ram, size);

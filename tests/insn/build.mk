@@ -11,10 +11,10 @@ NATIVE_FLAGS = -std=gnu11 -O2 -Wall -Wextra $(WERROR) -mgeneral-regs-only -fno-s
                -fcf-protection=none -ffreestanding -nostdlib -I.
 $(B)/tests/insn/native64: tests/insn/native.c tests/insn/native.h
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(NATIVE_FLAGS) -fPIE -static-pie -o $@ $<
+	$(Q)$(CC) $(NATIVE_FLAGS) -fno-pie -static -mcmodel=large -Wl,-Ttext-segment=0x600000000000 -o $@ $<
 # Without 32-bit support in the compiler the 32-bit tests are skipped.
 $(B)/tests/insn/native32: tests/insn/native.c tests/insn/native.h
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(NATIVE_FLAGS) -m32 -fno-pie -no-pie -static -Wl,-Ttext-segment=0x60000000 -o $@ $< || echo 'no 32-bit native tests'
+	$(Q)$(CC) $(NATIVE_FLAGS) -m32 -fno-pie -static -Wl,-Ttext-segment=0x60000000 -o $@ $< || echo 'no 32-bit native tests'
 $(B)/tests/insn/decode $(B)/tests/insn/diff: | $(B)/tests/insn/native64 $(B)/tests/insn/native32
 endif

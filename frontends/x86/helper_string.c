@@ -433,7 +433,9 @@ static void ports_to_memory(struct string *st, struct operand *dst, uint16_t por
         return;
     }
     taken = device_lock_acquire();
-    for (uint64_t i = 0; i < n; i++)
+    if (!st->down)
+        io_port_read_string(port, size, dst->host, n);
+    for (uint64_t i = 0; i < n && st->down; i++)
         host_set_element(element_at(st, dst, n, i), size, io_port_read(port, size));
     device_lock_restore(taken);
 }

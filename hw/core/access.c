@@ -521,6 +521,36 @@ void io_port_write(uint16_t port, uint32_t val, unsigned size)
         store(&as_io, (uint16_t)(port + i), val >> (i * 8) & 0xff, 1);
 }
 
+/* As many as the device hands over at once; 0: it does it one by one. */
+static uint64_t read_fifo(uint16_t port, unsigned size, uint8_t *buf, uint64_t count)
+{
+    struct mem_section s;
+    struct entry e;
+
+    mem_lookup(&as_io, port, &s);
+    if (!s.mr || s.mr->kind != MEM_IO || !s.mr->ops->read_fifo || s.len < size ||
+        size < limit_min(&s.mr->ops->impl) || size > limit_max(&s.mr->ops->impl) ||
+        piece_size(s.mr, port, s.offset, size) != size || !region_enter(s.mr, &e))
+        return 0;
+    count = s.mr->ops->read_fifo(s.mr->opaque, s.offset, size, buf, count);
+    region_leave(s.mr, &e);
+    return count;
+}
+
+void io_port_read_string(uint16_t port, unsigned size, uint8_t *buf, uint64_t count)
+{
+    while (count) {
+        uint64_t n = read_fifo(port, size, buf, count);
+
+        if (!n) {
+            store_le(buf, io_port_read(port, size), size);
+            n = 1;
+        }
+        buf += n * size;
+        count -= n;
+    }
+}
+
 /* --- DMA mappings --------------------------------------------------------- */
 
 static int map_bounce(struct mem_mapping *m, uint64_t len)

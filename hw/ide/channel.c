@@ -200,6 +200,23 @@ static uint64_t read_data(struct ide_drive *d, unsigned size)
     return ld_le32(bytes);
 }
 
+static uint64_t read_data_string(void *opaque, uint64_t off, unsigned size, uint8_t *buf,
+                                 uint64_t count)
+{
+    struct ide_drive *d = selected(opaque);
+
+    if (off != REG_DATA || d->phase != IDE_PIO_IN || !d->blk) {
+        return 0;
+    }
+    uint64_t n = MIN(count, (d->end - d->pos) / size);
+    memcpy(buf, d->buf + d->pos, n * size);
+    d->pos += (uint32_t)(n * size);
+    if (n && d->pos == d->end) {
+        block_done(d);
+    }
+    return n;
+}
+
 static void write_data(struct ide_drive *d, uint64_t val, unsigned size)
 {
     uint8_t bytes[4];
@@ -401,7 +418,12 @@ static void ctl_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 
 /* The data register takes 16 and 32 bits, the others bytes; the core splits what is too wide. */
 static const struct mem_ops cmd_ops = {
-    .read = cmd_read, .write = cmd_write, .valid = {1, 4, false}, .impl = {1, 4, false}};
+    .read = cmd_read,
+    .write = cmd_write,
+    .read_fifo = read_data_string,
+    .valid = {1, 4, false},
+    .impl = {1, 4, false},
+};
 static const struct mem_ops ctl_ops = {
     .read = ctl_read, .write = ctl_write, .valid = {1, 1, false}, .impl = {1, 1, false}};
 

@@ -245,6 +245,20 @@ START_TEST(test_pio_read)
     for (unsigned i = 0; i < 512; i += 4)
         st_le32(buf + i, io_port_read(DATA, 4));
     expect_sector(buf, SECTORS - 1);
+    /* string reads */
+    address28(200, 2);
+    put(CMD, 0x20);
+    settle();
+    get(STS);
+    io_port_read_string(DATA, 4, buf, 100);
+    io_port_read_string(DATA, 2, buf + 400, 56);
+    expect_sector(buf, 200);
+    ck_assert_uint_eq(get(STS), 0x58);
+    io_port_read_string(DATA, 2, buf, 260); /* four of them too many */
+    expect_sector(buf, 201);
+    ck_assert_uint_eq(ld_le64(buf + 512), 0);
+    ck_assert_uint_eq(get(STS), 0x50);
+    io_port_read_string(0xffff, 4, buf, 2);
     /* multiple: blocks of 8, the last one shorter */
     put(COUNT, 8);
     put(CMD, 0xc6);
@@ -1012,7 +1026,7 @@ START_TEST(test_fuzz)
                                        0xc6, 0xc8, 0xca, 0xa0, 0xa1, 0xec, 0xe7, 0x08, 0x90, 0x91};
 
     setup();
-    for (unsigned i = 0; i < 3000; i++) {
+    for (unsigned i = 0; i < 1000; i++) {
         base = dev_random() % 2 ? 0x1f0 : 0x170;
         for (unsigned reg = FEATURE; reg <= DEV; reg++) {
             put(reg, dev_random() % 4 ? dev_random() % 4 : dev_random());
@@ -1025,7 +1039,11 @@ START_TEST(test_fuzz)
         if (dev_random() % 4)
             settle();
         for (unsigned n = dev_random() % 300; n > 0; n--) {
-            if (dev_random() & 1)
+            static uint8_t string[1200];
+            if (dev_random() % 8 == 0)
+                io_port_read_string((uint16_t)(base + dev_random() % 8), 1u << dev_random() % 3,
+                                    string, dev_random() % 300);
+            else if (dev_random() & 1)
                 io_port_read((uint16_t)base, 1u << dev_random() % 3);
             else
                 io_port_write((uint16_t)base, dev_random() & 0x3f, 1u << dev_random() % 3);
@@ -1040,7 +1058,7 @@ START_TEST(test_fuzz)
             config_write(SLOT, 0x20, BM, 4);
             config_write(SLOT, PCI_COMMAND, 5, 2);
         }
-        if (i % 500 == 0)
+        if (i % 250 == 0)
             dev_check_vmstate(dev);
     }
     settle();

@@ -103,6 +103,9 @@ struct mem_access_limits {
 struct mem_ops {
     uint64_t (*read)(void *opaque, uint64_t off, unsigned size);
     void (*write)(void *opaque, uint64_t off, uint64_t val, unsigned size);
+    /* Optional: up to `count` reads of one FIFO port at once, for REP INS; how many were done. A
+     * size the device accepts and implements. */
+    uint64_t (*read_fifo)(void *opaque, uint64_t off, unsigned size, uint8_t *buf, uint64_t count);
     struct mem_access_limits valid;
     struct mem_access_limits impl;
     unsigned flags;
@@ -305,6 +308,9 @@ unsigned mem_section_write(const struct mem_section *section, uint64_t off, uint
 /* IN and OUT of a vCPU: size 1, 2 or 4; the port wraps at 64 KiB. */
 uint32_t io_port_read(uint16_t port, unsigned size);
 void io_port_write(uint16_t port, uint32_t val, unsigned size);
+
+/* REP INS: `count` reads of the port, into buf one after the other. */
+void io_port_read_string(uint16_t port, unsigned size, uint8_t *buf, uint64_t count);
 
 /* --- DMA mappings --------------------------------------------------------- */
 

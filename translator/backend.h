@@ -8,7 +8,7 @@
  * taking one sets vcpu.pc to the target, vcpu.tb to the block and vcpu.exit_slot to the edge, leaves
  * vcpu.pc_page at the block's page and returns EXEC_EDGE from run(). link() makes an edge inside
  * the page (tb_edge_in_page) jump straight to the target's entry; edges that leave the page read
- * tb_edge.slot, which the portable side publishes before link(): compare, on a miss look into the
+ * tb_edge.slot (unless backend_ops.links_pages), which the portable side publishes before link(): compare, on a miss look into the
  * jump table, then EXEC_EDGE. link() with `to` NULL: the edge goes by the jump table from now on
  * (and on a miss returns EXEC_LOOKUP). unlink() undoes link(). invalidate() makes the entry (however reached) lead to
  * a lookup of that same PC; it may run while other threads execute the block, so it must be one
@@ -33,6 +33,7 @@ enum exec_exit {
 struct backend_ops {
     const char *name;
     bool wants_opt; /* run opt_flags() first */
+    bool links_pages; /* edges that leave the page are link()ed too, and look at vcpu.ctlb when taken */
     /* Once, before the first vCPU: make stubs in `stubs` (the returned number of bytes of it),
        install signal handlers. Or -errno. */
     int (*init)(const struct code_span *stubs, struct error **err);

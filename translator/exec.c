@@ -286,7 +286,7 @@ static struct code_place walk_code(struct vcpu *cpu, gva_t pc)
         exec_set_ctx(cpu);
     }
     note_executed(x, page, w.span, w.global);
-    *ctlb_slot(x, page) = (struct ctlb_entry){.page = page, .ctx = cpu->ctx, .ram = sec.ram};
+    *ctlb_slot(cpu, page) = (struct ctlb_entry){.page = page, .ctx = cpu->ctx, .ram = sec.ram >> 12};
     return place;
 }
 
@@ -447,6 +447,15 @@ static struct tb *find_one_insn(struct vcpu *cpu)
     return tb;
 }
 
+/* The jump table knows what vcpu.pc is: put its page back into the code TLB. */
+static struct tb *know_page(struct vcpu *cpu, struct tb *tb)
+{
+    uint64_t page = cpu->pc & PAGE_MASK;
+
+    *ctlb_slot(cpu, page) = (struct ctlb_entry){.page = page, .ctx = cpu->ctx, .ram = tb->key.phys >> 12};
+    return tb;
+}
+
 /* Inside on return if not NULL. */
 static struct tb *find_block(struct vcpu *cpu)
 {
@@ -457,7 +466,7 @@ static struct tb *find_block(struct vcpu *cpu)
     if (x->one_insn)
         tb = find_one_insn(cpu);
     else if (j->pc == cpu->pc && j->ctx == cpu->ctx && !__atomic_load_n(&j->tb->invalid, __ATOMIC_ACQUIRE))
-        tb = j->tb;
+        tb = know_page(cpu, j->tb);
     else
         tb = exec_find_cached(cpu, cpu->pc);
     return tb;
@@ -467,10 +476,10 @@ static struct tb *find_block(struct vcpu *cpu)
 static struct code_place find_code(struct vcpu *cpu)
 {
     uint64_t page = cpu->pc & PAGE_MASK;
-    struct ctlb_entry *e = ctlb_slot(cpu->exec, page);
+    struct ctlb_entry *e = ctlb_slot(cpu, page);
 
     if (e->page == page && e->ctx == cpu->ctx)
-        return (struct code_place){.host = ram_ptr(e->ram), .ram = e->ram};
+        return (struct code_place){.host = ram_ptr(e->ram << 12), .ram = e->ram << 12};
     return walk_code(cpu, cpu->pc);
 }
 
@@ -803,7 +812,7 @@ void exec_print_stats(void (*print)(void *arg, const char *name, uint64_t value)
     ROW("translation time (ns)", x.translate_ns)
     ROW("translation ns per guest instruction", t.guest_insns ? x.translate_ns / t.guest_insns : 0)
     ROW("edges linked", t.edges_linked)
-    ROW("of these leaving the page", t.slots_linked)
+    ROW("of these leaving the page", t.pages_linked)
     ROW("run loop entries of blocks", x.entries)
     ROW("exits to the run loop", x.exits[EXEC_LOOP])
     ROW("exits by a poll", x.exits[EXEC_POLL])

@@ -27,22 +27,22 @@ struct tb *exec_find_cached(struct vcpu *cpu, uint64_t pc)
 {
     struct exec_state *x = cpu->exec;
     uint64_t page = pc & PAGE_MASK;
-    struct ctlb_entry *e = ctlb_slot(x, page);
+    struct ctlb_entry *e = ctlb_slot(cpu, page);
     struct tb_key key = x->key;
     struct tb *tb;
 
     if (e->page != page || e->ctx != cpu->ctx)
         return NULL;
-    key.phys = e->ram | (pc & ~PAGE_MASK);
+    key.phys = e->ram << 12 | (pc & ~PAGE_MASK);
     key.pc = x->non_flat ? pc : 0;
     tb = tb_find(&key);
     if (tb || (pc & ~PAGE_MASK) <= SOFTTLB_PAGE - TB_MAX_INSN)
         return tb;
     page += SOFTTLB_PAGE;
-    e = ctlb_slot(x, page);
+    e = ctlb_slot(cpu, page);
     if (e->page != page || e->ctx != cpu->ctx)
         return NULL;
-    key.phys2 = e->ram | 1;
+    key.phys2 = e->ram << 12 | 1;
     return tb_find(&key);
 }
 

@@ -13,15 +13,8 @@
 #include "translator/tb.h"
 #include "translator/vcpu.h"
 
-#define CTLB_BITS   12
 #define MODE_BITS   8
 #define EXECUTED_BITS 16
-
-/* Code TLB: linear page and context to RAM page. */
-struct ctlb_entry {
-    uint64_t page, ctx; /* ctx 0: empty */
-    ram_addr_t ram;
-};
 
 struct exec_mode {
     uint64_t mode, cs_base;
@@ -40,7 +33,6 @@ struct exec_state {
     uint64_t seq; /* odd: inside, i.e. in translated code or holding pointers to blocks (atomic) */
     struct tb_key key; /* mode part for vcpu.ctx */
     bool non_flat;     /* the key has the PC */
-    struct ctlb_entry ctlb[1 << CTLB_BITS];
     /* --- */
     unsigned mode, space;
     uint64_t stay; /* number of the present stay in one address space, from 1 */
@@ -60,9 +52,9 @@ struct exec_state {
     struct exec_stats stats;
 };
 
-static inline struct ctlb_entry *ctlb_slot(struct exec_state *x, uint64_t page)
+static inline struct ctlb_entry *ctlb_slot(struct vcpu *cpu, uint64_t page)
 {
-    return &x->ctlb[(page >> 12 ^ page >> (12 + CTLB_BITS)) & ((1u << CTLB_BITS) - 1)];
+    return &cpu->ctlb[page >> 12 & ((1u << VCPU_CTLB_BITS) - 1)];
 }
 
 /* The block at pc if the code TLB and the cache have it (general registers only). */

@@ -315,8 +315,18 @@ static bool set_slot(struct vcpu *cpu, struct tb *from, struct tb_edge *e, struc
     __atomic_store_n(&s->to, to, __ATOMIC_RELAXED);
     __atomic_store_n(&s->ctx, cpu->ctx, __ATOMIC_RELEASE);
     __atomic_store_n(&e->slot, s, __ATOMIC_RELEASE);
-    stats.slots_linked++;
     return true;
+}
+
+/*
+ * May the edge be linked for good? Straddling instructions are right for a pair of pages only. An
+ * edge that leaves the page goes by slots, or is checked by the backend when it is taken.
+ */
+static bool unconditional_edge_ok(const struct tb *from, const struct tb *to, bool in_page)
+{
+    if (!in_page)
+        return !backend->links_pages || !to->key.phys2;
+    return !to->key.phys2 && tb_page(to, 0) == tb_page(from, 0);
 }
 
 static void link_locked(struct vcpu *cpu, struct tb *from, struct tb_edge *e, struct tb *to,
@@ -324,12 +334,12 @@ static void link_locked(struct vcpu *cpu, struct tb *from, struct tb_edge *e, st
 {
     bool in_page = tb_edge_in_page(e);
 
-    if (in_page && (to->key.phys2 || tb_page(to, 0) != tb_page(from, 0))) {
+    if (!unconditional_edge_ok(from, to, in_page)) {
         __atomic_store_n(&e->by_table, true, __ATOMIC_RELAXED);
         backend->link(from, e->index, NULL);
         return;
     }
-    if (!in_page && !set_slot(cpu, from, e, to, page))
+    if (!in_page && !backend->links_pages && !set_slot(cpu, from, e, to, page))
         return;
     edge_unlist(e);
     e->next_in = to->in;
@@ -337,6 +347,7 @@ static void link_locked(struct vcpu *cpu, struct tb *from, struct tb_edge *e, st
     __atomic_store_n(&e->to, to, __ATOMIC_RELEASE);
     backend->link(from, e->index, to);
     stats.edges_linked++;
+    stats.pages_linked += !in_page;
 }
 
 void tb_link(struct vcpu *cpu, struct tb *from, unsigned slot, struct tb *to, uint64_t page)
@@ -346,7 +357,7 @@ void tb_link(struct vcpu *cpu, struct tb *from, unsigned slot, struct tb *to, ui
     assert(slot < from->n_exits);
     pthread_mutex_lock(&lock);
     if (!from->invalid && !to->invalid && !e->by_table && !(to->key.variant & TBV_ONE_INSN) &&
-        (!tb_edge_in_page(e) || e->to != to))
+        ((!tb_edge_in_page(e) && !backend->links_pages) || e->to != to))
         link_locked(cpu, from, e, to, page);
     pthread_mutex_unlock(&lock);
 }

@@ -134,7 +134,7 @@ unsigned tb_evict_count(void);
 struct tb_stats {
     uint64_t blocks, guest_insns, guest_bytes, host_bytes, data_bytes, ir_insns;
     uint64_t invalidated, evicted_regions, flushes, live_blocks;
-    uint64_t edges_linked, slots_linked;
+    uint64_t edges_linked, pages_linked;
     size_t code_size, code_used;
 };
 void tb_get_stats(struct tb_stats *s);

@@ -23,6 +23,15 @@ struct jmp_entry {
     struct tb *tb;
 };
 
+/* Code TLB: what RAM page the code of a linear page is, in a context. */
+#define VCPU_CTLB_BITS 12
+struct ctlb_entry {
+    uint64_t page; /* linear */
+    uint64_t ram;  /* number of the RAM page: address >> 12 */
+    uint64_t ctx;  /* 0: empty */
+    uint64_t spare;
+};
+
 /* Where translated code looks for `pc` in vcpu.jmp[]. */
 static inline unsigned vcpu_jmp_index(uint64_t pc)
 {
@@ -54,6 +63,7 @@ struct vcpu {
     uint8_t fx[512] __attribute__((aligned(64))); /* FP/SIMD state in FXSAVE64 layout when not live in host registers */
     struct softtlb_set tlb[SOFTTLB_SETS];
     struct jmp_entry jmp[1 << VCPU_JMP_BITS];
+    struct ctlb_entry ctlb[1 << VCPU_CTLB_BITS]; /* by page number */
     /* --- cold --- */
     struct exec_state *exec; /* private to exec.c: code TLB, context ids, counters */
     struct softtlb_l2 *tlb2;

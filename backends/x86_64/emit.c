@@ -162,12 +162,22 @@ static void begin(struct emit *e, struct tb *tb, const struct ir_block *b, const
     side_begin(&e->side);
 }
 
+/* The entry is aligned; what precedes it: jit.h. */
+static void emit_entry(struct emit *e)
+{
+    struct opnd r9 = opnd_reg(R9), page = opnd_imm((uint32_t)(e->tb->key.phys >> 12));
+
+    asm_pad(&e->a, -(unsigned)((uintptr_t)e->rx + ENTRY_STALE) & 15);
+    asm_branch_to(&e->a, ASM_CALL, e->rx, stubs.stale);
+    asm_mov(&e->a, S32, &r9, &page);
+    asm_branch_to(&e->a, ASM_CALL, e->rx, stubs.page_check);
+}
+
 int emit_block(struct emit *e, struct tb *tb, const struct ir_block *b, const struct code_span *to, uint32_t *entry)
 {
     begin(e, tb, b, to);
     scan(e);
-    asm_pad(&e->a, -(unsigned)((uintptr_t)e->rx + 5) & 15);
-    asm_branch_to(&e->a, ASM_CALL, e->rx, stubs.stale);
+    emit_entry(e);
     *entry = asm_off(&e->a);
     emit_insn_side(e, 0);
     for (unsigned i = 0; i < b->n_insns && !e->a.full; i++)

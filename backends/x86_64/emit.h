@@ -26,7 +26,7 @@ struct temp_loc {
 enum { OWNER_FREE = -1, OWNER_INSN = -2 };
 
 /* Code out of line, emitted after the block's end. */
-enum cold_kind { COLD_MEM, COLD_GUARD, COLD_EDGE, COLD_EDGE_STUB, COLD_EDGE_MISS, COLD_LOOKUP };
+enum cold_kind { COLD_MEM, COLD_GUARD, COLD_EDGE, COLD_EDGE_STUB, COLD_LOOKUP };
 struct cold {
     uint8_t kind;
     uint8_t addr, index; /* MEM: registers */

@@ -3,9 +3,10 @@
  * Control: guest instructions, helper calls, skips, guards, and the ways out of a block.
  *
  * All live flags are in vcpu.flags wherever a block is left or joined. An edge inside the page is
- * one patchable jump (or conditional jump); one that leaves the page compares its slot (tb.h).
- * Polls keep the flags: they load through vcpu.poll_ptr, and the fault (signals.c) leaves. Edges
- * that leave the page and indirect ones compare vcpu.live_ctx anyway, which polls for nothing.
+ * one patchable jump (or conditional jump); one that leaves the page jumps to a check in front of
+ * the block it is linked to.
+ * Polls keep the flags: they load through vcpu.poll_ptr, and the fault (signals.c) leaves. That
+ * check and indirect jumps compare vcpu.live_ctx anyway, which polls for nothing.
  */
 #include "backends/x86_64/emit.h"
 #include "backends/x86_64/forms.h"
@@ -214,33 +215,15 @@ static void add_page_offset(struct emit *e, int64_t off)
     asm_alu(&e->a, ALU_ADD, S64, &r8, &r10, false);
 }
 
-/* The edge's slot (tb.h): loaded once, both words compared. */
+/* r8 = the target's page for the check in front of its block (emit_entry) */
 static void edge_to_page(struct emit *e, unsigned slot)
 {
-    const struct tb_edge *edge = &e->tb->edge[slot];
-    struct opnd r8 = opnd_reg(R8), r9 = opnd_reg(R9), r10 = opnd_reg(R10);
-    struct opnd where = opnd_imm((int64_t)(uintptr_t)&edge->slot), m;
-    struct cold *c;
+    struct opnd r8 = opnd_reg(R8), m = opnd_mem(RSP, VCPU_OFF(pc_page));
 
-    asm_mov(&e->a, S64, &r9, &where);
-    m = opnd_mem(R9, 0);
-    asm_mov(&e->a, S64, &r9, &m);
-    m = opnd_mem(RSP, VCPU_OFF(pc_page));
     asm_mov(&e->a, S64, &r8, &m);
-    m = opnd_mem(RSP, VCPU_OFF(live_ctx));
-    asm_mov(&e->a, S64, &r10, &m);
-    m = opnd_mem(R9, offsetof(struct tb_slot, page));
-    asm_alu(&e->a, ALU_CMP, S64, &r8, &m, false);
-    c = emit_cold(e, COLD_EDGE_MISS, asm_jcc_fwd(&e->a, IR_NE));
-    c->slot = (uint8_t)slot;
-    m = opnd_mem(R9, offsetof(struct tb_slot, ctx));
-    asm_alu(&e->a, ALU_CMP, S64, &r10, &m, false);
-    c->field[c->n_fields++] = asm_jcc_fwd(&e->a, IR_NE);
-    add_page_offset(e, edge->off & ~(int64_t)(SOFTTLB_PAGE - 1));
-    m = opnd_mem(RSP, VCPU_OFF(pc_page));
-    asm_mov(&e->a, S64, &m, &r8);
-    m = opnd_mem(R9, offsetof(struct tb_slot, code));
-    asm_ext(&e->a, 0xff | DEF64, S64, 4, &m);
+    add_page_offset(e, e->tb->edge[slot].off & ~(int64_t)(SOFTTLB_PAGE - 1));
+    align_patch(e, 1);
+    patchable(e, slot, asm_jmp_fwd(&e->a));
 }
 
 void emit_exit(struct emit *e, unsigned arg)
@@ -419,17 +402,10 @@ static void cold_edge_stub(struct emit *e, const struct cold *c, const uint8_t *
 {
     call_stub(e, stub);
     e->stub_off[c->slot] = asm_off(&e->a);
-    if (!in_page(e, c->slot))
-        return;
+    if (e->tb->edge[c->slot].off != (int32_t)e->tb->edge[c->slot].off)
+        return; /* such an edge is never taken by the table */
     asm_imm(&e->a, e->tb->edge[c->slot].off, 4); /* for stubs.edge_table */
     asm_byte(&e->a, e->b->pc_bits == 32);
-}
-
-/* The slot does not fit: r8 = target. */
-static void cold_edge_miss(struct emit *e, const struct cold *c)
-{
-    add_page_offset(e, e->tb->edge[c->slot].off);
-    cold_edge_stub(e, c, stubs.edge_miss);
 }
 
 void emit_cold_code(struct emit *e)
@@ -452,9 +428,6 @@ void emit_cold_code(struct emit *e)
             break;
         case COLD_EDGE_STUB:
             cold_edge_stub(e, &c, stubs.edge);
-            break;
-        case COLD_EDGE_MISS:
-            cold_edge_miss(e, &c);
             break;
         case COLD_LOOKUP:
             asm_branch_to(&e->a, ASM_JMP, e->rx, stubs.lookup);

@@ -119,7 +119,12 @@ static void set_edge_stub(const struct tb *tb, unsigned slot, const uint8_t *stu
     __atomic_store((int32_t *)(void *)tb_code_rw(at - 4), &rel, __ATOMIC_RELEASE);
 }
 
-/* Edges that leave the page read their slot: nothing to patch. */
+/* Edges that leave the page go where the page is checked first. */
+static const uint8_t *edge_target(const struct tb *from, unsigned slot, const struct tb *to)
+{
+    return (const uint8_t *)to->code - (tb_edge_in_page(&from->edge[slot]) ? 0 : ENTRY_PAGE);
+}
+
 static void jit_link(struct tb *from, unsigned slot, struct tb *to)
 {
     const struct jit_block *j = from->backend;
@@ -127,8 +132,8 @@ static void jit_link(struct tb *from, unsigned slot, struct tb *to)
     if (!j->patch[slot])
         return;
     if (to)
-        patch_branch(from, j->patch[slot], to->code);
-    else
+        patch_branch(from, j->patch[slot], edge_target(from, slot, to));
+    else if (from->edge[slot].off == (int32_t)from->edge[slot].off)
         set_edge_stub(from, slot, stubs.edge_table);
 }
 
@@ -142,10 +147,10 @@ static void jit_unlink(struct tb *from, unsigned slot)
     patch_branch(from, j->patch[slot], edge_stub_call(from, slot));
 }
 
-/* The first instruction (never a single byte) becomes a jump to the call in front of the entry. */
+/* The first instruction (never a single byte) becomes a jump to the call of stubs.stale. */
 static void jit_invalidate(struct tb *tb)
 {
-    static const uint8_t jump_back[2] = {0xeb, 0xf9};
+    static const uint8_t jump_back[2] = {0xeb, (uint8_t)-(ENTRY_STALE + 2)};
     uint16_t v;
 
     memcpy(&v, jump_back, 2);
@@ -185,9 +190,11 @@ static enum exec_exit edge_taken(struct vcpu *cpu)
     return EXEC_EDGE;
 }
 
-static enum exec_exit stale_block(struct vcpu *cpu)
+/* The block at `distance` behind the return address cannot be entered: it is invalid, or not what
+   its linear page (vcpu.pc_page) holds now. */
+static enum exec_exit not_this_block(struct vcpu *cpu, unsigned distance)
 {
-    struct tb *tb = tb_find_host(take_return_address(cpu));
+    struct tb *tb = tb_find_host(take_return_address(cpu) + distance);
 
     cpu->pc = cpu->pc_page + (tb->key.phys & (SOFTTLB_PAGE - 1));
     return EXEC_LOOKUP;
@@ -205,7 +212,9 @@ static enum exec_exit jit_run(struct vcpu *cpu, struct tb *tb)
     case JIT_EDGE:
         return edge_taken(cpu);
     case JIT_STALE:
-        return stale_block(cpu);
+        return not_this_block(cpu, ENTRY_STALE - 5);
+    case JIT_OTHER_PAGE:
+        return not_this_block(cpu, 0);
     case JIT_FAULT:
         return jit_after_fault(cpu);
     default:
@@ -272,6 +281,7 @@ static void jit_dump_counters(void (*print)(void *arg, const char *name, uint64_
 const struct backend_ops backend_x86_64 = {
     .name = "jit",
     .wants_opt = true,
+    .links_pages = true,
     .init = jit_init,
     .vcpu_init = jit_vcpu_init,
     .vcpu_fini = jit_vcpu_fini,

@@ -14,6 +14,9 @@ struct jit_block {
     uint8_t side[];
 };
 
+/* In front of a block's entry: the call of stubs.stale, then the check of its page. */
+enum { ENTRY_STALE = 16, ENTRY_PAGE = 11 };
+
 static inline const uint8_t *jit_start(const struct tb *tb)
 {
     return (const uint8_t *)tb->code - ((const struct jit_block *)tb->backend)->entry;

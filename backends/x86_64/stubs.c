@@ -409,48 +409,39 @@ static void make_edge_table(void)
     make_jump_table();
 }
 
-/* Index into the jump table for r8 to r10, in bytes. */
-static void jump_table_index(void)
-{
-    struct opnd r8 = opnd_reg(R8), r10 = opnd_reg(R10);
-
-    mov_rr(R10, R8);
-    asm_shift_i(&a, SH_SHR, S64, &r10, VCPU_JMP_BITS);
-    asm_alu(&a, ALU_XOR, S32, &r10, &r8, false);
-    asm_alu_ri(&a, ALU_AND, S32, R10, (1 << VCPU_JMP_BITS) - 1);
-    _Static_assert(sizeof(struct jmp_entry) == 32, "shift");
-    asm_shift_i(&a, SH_SHL, S32, &r10, 5);
-}
-
 /*
- * An edge to another page whose slot does not fit (another address space, or never linked): r8 =
- * target, the return address names the edge. The jump table, else out to be linked.
+ * Called in front of a block's entry by edges from other pages: r8 = linear page, r9 = RAM page of
+ * the block. Go on if the code TLB says that they belong together now; its context id polls.
  */
-static void make_edge_miss(const uint8_t *common)
+static void make_page_check(const uint8_t *common)
 {
-    int32_t table = VCPU_OFF(jmp) + 8;
-    struct opnd r8 = opnd_reg(R8), r9 = opnd_reg(R9), m;
-    uint32_t miss1, miss2;
+    int32_t table = VCPU_OFF(ctlb) + 8;
+    struct opnd r8 = opnd_reg(R8), r9 = opnd_reg(R9), r10 = opnd_reg(R10), m;
+    uint32_t miss[3];
 
-    stubs.edge_miss = here();
-    jump_table_index();
-    load(R9, RSP, VCPU_OFF(live_ctx) + 8);
-    m = opnd_memx(RSP, R10, 0, table + (int32_t)offsetof(struct jmp_entry, pc));
+    stubs.page_check = here();
+    mov_rr(R10, R8);
+    _Static_assert(sizeof(struct ctlb_entry) == 32, "shift");
+    asm_shift_i(&a, SH_SHR, S64, &r10, 12 - 5);
+    asm_alu_ri(&a, ALU_AND, S32, R10, ((1 << VCPU_CTLB_BITS) - 1) << 5);
+    m = opnd_memx(RSP, R10, 0, table + (int32_t)offsetof(struct ctlb_entry, page));
     asm_alu(&a, ALU_CMP, S64, &r8, &m, false);
-    miss1 = asm_jcc_fwd(&a, IR_NE);
-    m = opnd_memx(RSP, R10, 0, table + (int32_t)offsetof(struct jmp_entry, ctx));
+    miss[0] = asm_jcc_fwd(&a, IR_NE);
+    m = opnd_memx(RSP, R10, 0, table + (int32_t)offsetof(struct ctlb_entry, ram));
     asm_alu(&a, ALU_CMP, S64, &r9, &m, false);
-    miss2 = asm_jcc_fwd(&a, IR_NE);
-    pop(R9);
-    asm_alu_ri(&a, ALU_AND, S64, R8, -(int32_t)SOFTTLB_PAGE);
-    store(RSP, VCPU_OFF(pc_page), R8);
-    m = opnd_memx(RSP, R10, 0, VCPU_OFF(jmp) + (int32_t)offsetof(struct jmp_entry, code));
-    asm_ext(&a, 0xff | DEF64, S64, 4, &m);
-    asm_bind32(&a, miss1);
-    asm_bind32(&a, miss2);
-    pop(R10);
-    store(RSP, VCPU_OFF(host_ra), R10);
-    leave_with(JIT_EDGE, common);
+    miss[1] = asm_jcc_fwd(&a, IR_NE);
+    load(R9, RSP, 8 + VCPU_OFF(live_ctx));
+    m = opnd_memx(RSP, R10, 0, table + (int32_t)offsetof(struct ctlb_entry, ctx));
+    asm_alu(&a, ALU_CMP, S64, &r9, &m, false);
+    miss[2] = asm_jcc_fwd(&a, IR_NE);
+    store(RSP, 8 + VCPU_OFF(pc_page), R8);
+    ret();
+    for (unsigned i = 0; i < 3; i++)
+        asm_bind32(&a, miss[i]);
+    store(RSP, 8 + VCPU_OFF(pc_page), R8);
+    pop(R8);
+    store(RSP, VCPU_OFF(host_ra), R8);
+    leave_with(JIT_OTHER_PAGE, common);
 }
 
 /* --- calls of helpers ------------------------------------------------------------------------ */
@@ -688,7 +679,7 @@ int stubs_init(const struct code_span *span, struct error **err)
     make_lookup(common);
     make_lookup_key();
     make_edge_table();
-    make_edge_miss(common);
+    make_page_check(common);
     common_full = make_common(true);
     common_light = make_common(false);
     make_common_leaf();

@@ -28,13 +28,13 @@ const uint8_t *stub_slow(unsigned addr_reg, unsigned index_reg, uint32_t info);
 struct ir_helper;
 const uint8_t *stub_helper(unsigned n, const struct ir_helper *table);
 /* What enter() returns. */
-enum jit_exit { JIT_LOOP, JIT_EDGE, JIT_LOOKUP, JIT_STALE, JIT_FAULT };
+enum jit_exit { JIT_LOOP, JIT_EDGE, JIT_LOOKUP, JIT_STALE, JIT_OTHER_PAGE, JIT_FAULT };
 struct stubs {
     enum jit_exit (*enter)(struct vcpu *cpu, const void *code);
     const uint8_t *commit;     /* call: end of a store on the bounce buffer; keeps flags */
     const uint8_t *edge;       /* call; the return address says which edge */
     const uint8_t *edge_table; /* call: an in-page edge that goes by the jump table; 5 bytes of data follow */
-    const uint8_t *edge_miss;  /* call: an edge that leaves the page; r8 = vcpu.pc_page, r9 = slot */
+    const uint8_t *page_check; /* call: is r8 the linear page of the block of RAM page r9? */
     const uint8_t *lookup;     /* jmp: target PC in r8 */
     const uint8_t *lookup_key; /* jmp: full lookup of vcpu.pc */
     const uint8_t *leave;      /* jmp: to the run loop, EXEC_LOOP */

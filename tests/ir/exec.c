@@ -77,7 +77,7 @@ START_TEST(test_cross_page)
     toy_halt(&b);
     toy_run(c, 0x1000);
     ck_assert_uint_eq(c->v.greg[0], 500500);
-    ck_assert_uint_gt(stats().slots_linked, 0);
+    ck_assert_uint_gt(stats().pages_linked, 0);
     toy_stop();
 }
 END_TEST

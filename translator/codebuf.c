@@ -63,7 +63,8 @@ static int init_region(struct code_region *r, unsigned i, size_t size)
     r->max_tbs = MAX(size / BYTES_PER_TB, r->data_size / sizeof(struct tb));
     r->data = reserve(r->data_size);
     r->tbs = reserve(r->max_tbs * sizeof(*r->tbs));
-    return r->data && r->tbs ? 0 : -ENOMEM;
+    r->starts = reserve(r->max_tbs * sizeof(*r->starts));
+    return r->data && r->tbs && r->starts ? 0 : -ENOMEM;
 }
 
 int codebuf_init(size_t code_size, struct error **err)
@@ -93,6 +94,8 @@ void codebuf_fini(void)
             munmap(r->data, r->data_size);
         if (r->tbs)
             munmap(r->tbs, r->max_tbs * sizeof(*r->tbs));
+        if (r->starts)
+            munmap(r->starts, r->max_tbs * sizeof(*r->starts));
     }
     if (buf.size) {
         munmap(buf.rw, buf.size);
@@ -165,6 +168,7 @@ bool codebuf_add(struct tb *tb, size_t code)
     if (r->n_tbs == r->max_tbs)
         return false;
     r->tbs[r->n_tbs] = tb;
+    r->starts[r->n_tbs] = (uint32_t)((const uint8_t *)tb->code - r->rx);
     __atomic_store_n(&r->n_tbs, r->n_tbs + 1, __ATOMIC_RELEASE);
     r->used += ALIGN_UP(code, (size_t)16);
     unmap_writable(code);
@@ -191,16 +195,17 @@ void codebuf_empty(unsigned region)
 static struct tb *find_in_region(const struct code_region *r, const uint8_t *rx)
 {
     unsigned lo = 0, hi = __atomic_load_n(&r->n_tbs, __ATOMIC_ACQUIRE);
+    uint32_t at = (uint32_t)(rx - r->rx);
 
     while (hi - lo > 1) {
         unsigned mid = lo + (hi - lo) / 2;
 
-        if ((const uint8_t *)r->tbs[mid]->code <= rx)
+        if (r->starts[mid] <= at)
             lo = mid;
         else
             hi = mid;
     }
-    if (hi == lo || rx - (const uint8_t *)r->tbs[lo]->code > (ptrdiff_t)r->tbs[lo]->code_size)
+    if (hi == lo || at - r->starts[lo] > r->tbs[lo]->code_size)
         return NULL;
     return r->tbs[lo];
 }

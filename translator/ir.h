@@ -72,6 +72,7 @@ enum ir_helper_flags {
     HF_LEAF = 64,        /* compiled for general registers only: callable with FP state live */
     HF_NORETURN = 128,
     HF_PURE = 256,       /* result depends on arguments only; removable */
+    HF_TRY = 512,        /* does everything or nothing: what follows for the second case may raise */
 };
 struct vcpu;
 typedef uint64_t (*ir_helper_fn)(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c);

@@ -295,7 +295,7 @@ static void check_order(struct checker *c)
 {
     const struct ir_insn *i = c->i;
     unsigned attrs = ir_op_info[i->op].attrs;
-    bool faults = attrs & (IRA_LOADS | IRA_STORES | IRA_FAULTS);
+    bool faults = attrs & (IRA_LOADS | IRA_STORES | IRA_FAULTS), tries = false;
 
     if (i->op == IR_insn) {
         c->opened = true;
@@ -303,11 +303,13 @@ static void check_order(struct checker *c)
     } else if (!c->opened && i->op != IR_label) {
         broken(c, "no guest instruction is open");
     }
-    if (i->op == IR_call)
-        faults = i->aux < c->b->n_helpers && c->b->helpers[i->aux].flags & HF_RAISE;
+    if (i->op == IR_call && i->aux < c->b->n_helpers) {
+        faults = c->b->helpers[i->aux].flags & HF_RAISE;
+        tries = c->b->helpers[i->aux].flags & HF_TRY;
+    }
     if (faults && c->wrote)
         broken(c, "can fault after its guest instruction has written guest state");
-    if (i->fdef)
+    if (i->fdef && !tries)
         c->wrote = true;
 }
 

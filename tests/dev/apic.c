@@ -679,7 +679,7 @@ END_TEST
 
 /* --- two threads ---------------------------------------------------------- */
 
-#define ROUNDS 4000
+#define ROUNDS 2000
 
 /* Interrupt the other CPU and oneself, never with two vectors of the other's
  * outstanding; take whatever comes meanwhile. */

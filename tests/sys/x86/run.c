@@ -17,7 +17,7 @@
 
 extern const struct backend_ops backend_x86_64 __attribute__((weak));
 
-static const char *const guests[] = {"segments", "gates", "tasks", "vm86", "debug", "long", "paging64"};
+static const char *const guests[] = {"segments", "gates", "tasks", "vm86", "debug", "real", "long", "paging64"};
 
 static const struct backend_ops *find_backend(const char *name)
 {

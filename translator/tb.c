@@ -566,9 +566,11 @@ static struct tb *compile(const struct tb_key *key, const struct ir_block *b)
         goto full;
     tb->code = span.rx;
     used = backend->compile(tb, b, &span);
-    if (used < 0 || !codebuf_add(tb, used))
+    if (used < 0)
         goto full;
     tb->code_size = used;
+    if (!codebuf_add(tb, used))
+        goto full;
     stats.blocks++;
     stats.live_blocks++;
     stats.guest_insns += b->guest_insns;

@@ -328,7 +328,7 @@ START_TEST(test_eviction)
     struct toy_asm a = {0x10000};
     unsigned n = 0;
 
-    for (; a.at < TOY_RAM / 8; n++) {
+    for (; a.at < TOY_RAM / 16; n++) {
         toy_op1(&a, 0x0b, 1);
         toy_jmp(&a, a.at + 5 + 20);
         a.at += 20;
@@ -442,7 +442,7 @@ START_TEST(test_evict_both)
 
     toy_start(&TEST_BACKEND, TEST_SMALL, 2);
     toy_jmp(&a, 0x10000);
-    for (a.at = 0x10000; a.at < TOY_RAM / 8; n++) {
+    for (a.at = 0x10000; a.at < TOY_RAM / 16; n++) {
         toy_op1(&a, 0x0b, 1);
         toy_jmp(&a, a.at + 5 + 20);
         a.at += 20;

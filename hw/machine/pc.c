@@ -12,6 +12,7 @@
 #include "hw/acpi/piix4_pm.h"
 #include "hw/acpi/tables.h"
 #include "hw/core/device.h"
+#include "hw/core/lock.h"
 #include "hw/dma/i8237.h"
 #include "hw/ide/piix3_ide.h"
 #include "hw/input/i8042.h"
@@ -22,6 +23,7 @@
 #include "hw/isa/piix3.h"
 #include "hw/machine/boot.h"
 #include "hw/machine/smbios.h"
+#include "hw/misc/fpu_error.h"
 #include "hw/misc/pcspk.h"
 #include "hw/misc/port92.h"
 #include "hw/nvram/fw_cfg.h"
@@ -105,7 +107,10 @@ static int make_interrupts(struct error **err)
 
 static void ferr_changed(void *opaque, bool asserted)
 {
+    bool taken = device_lock_acquire();
+
     irq_set(opaque, asserted);
+    device_lock_restore(taken);
 }
 
 /* --- A20: either gate opens it ---------------------------------------------------------------- */
@@ -194,13 +199,15 @@ static int make_isa_devices(struct error **err)
     struct device *kbc = make_isa("i8042", err);
     pc.dma = kbc ? make_isa("i8237", err) : NULL;
     struct device *port92 = pc.dma ? make_isa("port92", err) : NULL;
-    pc.fw_cfg = port92 ? make_isa("fw_cfg", err) : NULL;
+    struct device *fpu_error = port92 ? make_isa("isa-fpu-error", err) : NULL;
+    pc.fw_cfg = fpu_error ? make_isa("fw_cfg", err) : NULL;
     if (!pc.fw_cfg) {
         return -EINVAL;
     }
     i8042_set_a20(kbc, &pc.a20_in[0]);
     port92_set_a20(port92, &pc.a20_in[1]);
-    cpu_set_ferr_handler(ferr_changed, pc.isa->irqs[13]);
+    fpu_error_set_output(fpu_error, pc.isa->irqs[13]);
+    cpu_set_ferr_handler(ferr_changed, fpu_error_input(fpu_error));
     return make_ports(err);
 }
 

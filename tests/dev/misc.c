@@ -6,16 +6,20 @@
 
 #include "chardev/chardev.h"
 #include "chardev/ringbuf.h"
+#include "hw/misc/fpu_error.h"
 #include "hw/misc/port92.h"
 #include "hw/pci/pci.h"
+#include "system/cpu.h"
 #include "system/runstate.h"
 
 void __wrap_runstate_request_debug_exit(uint32_t value);
 void __wrap_runstate_request_reset(enum reset_reason reason);
+void __wrap_cpu_set_ignne(bool asserted);
 
 static struct isa_bus isa;
 static int64_t exit_value = -1;
 static unsigned resets;
+static bool ignne;
 
 void __wrap_runstate_request_debug_exit(uint32_t value)
 {
@@ -26,6 +30,46 @@ void __wrap_runstate_request_reset(enum reset_reason reason)
 {
     resets += reason == RESET_REASON_GUEST_WARM;
 }
+
+void __wrap_cpu_set_ignne(bool asserted)
+{
+    ignne = asserted;
+}
+
+START_TEST(test_fpu_error)
+{
+    struct device *dev;
+    struct irq *ferr;
+    struct wire irq13;
+
+    dev_setup(&isa);
+    wire_init(&irq13);
+    dev = dev_make("isa-fpu-error");
+    fpu_error_set_output(dev, &irq13.irq);
+    ferr = fpu_error_input(dev);
+    outb(0xf0, 0); /* without an error: nothing */
+    ck_assert(!ignne);
+    irq_raise(ferr);
+    ck_assert_int_eq(irq13.level, 1);
+    ck_assert(!ignne);
+    outb(0xf0, 0);
+    ck_assert_int_eq(irq13.level, 0);
+    ck_assert(ignne);
+    dev_check_vmstate(dev);
+    ck_assert(ignne);
+    irq_lower(ferr);
+    ck_assert(!ignne);
+    irq_raise(ferr);
+    irq_lower(ferr); /* IRQ13 waits for its handler */
+    ck_assert_int_eq(irq13.level, 1);
+    ck_assert_uint_eq(irq13.rises, 2);
+    outb(0xf0, 0);
+    ck_assert_int_eq(irq13.level, 0);
+    ck_assert(!ignne);
+    ck_assert_uint_eq(inb(0xf0), 0xff);
+    device_free(dev);
+}
+END_TEST
 
 START_TEST(test_port92)
 {
@@ -215,5 +259,5 @@ START_TEST(test_pci_testdev)
 }
 END_TEST
 
-TEST_MAIN("misc", test_port92, test_debug_exit, test_debugcon, test_post_port, test_pc_testdev,
-          test_pci_testdev)
+TEST_MAIN("misc", test_fpu_error, test_port92, test_debug_exit, test_debugcon, test_post_port,
+          test_pc_testdev, test_pci_testdev)

@@ -117,6 +117,17 @@ static void pit(unsigned channel, unsigned mode, unsigned count)
     outb(0x40 + channel, count >> 8);
 }
 
+/* IRQ13: port F0h lets the handler use waiting instructions before it clears the error. */
+static void fpu_error(void)
+{
+    uint16_t status;
+
+    outb(0xf0, 0);
+    asm volatile("fstsw %0" : "=m"(status));
+    mailbox = status;
+    asm volatile("fnclex");
+}
+
 static bool interrupt(struct trap_frame *f)
 {
     unsigned v = f->vector;
@@ -126,13 +137,14 @@ static bool interrupt(struct trap_frame *f)
     hits[v]++;
     if (n_order < sizeof(order))
         order[n_order++] = v;
-    if (v >= 0x20 && v < 0x30) {
-        if (v == 0x28) {
-            mailbox = cmos(0x0c);
-            outb(0xa0, 0x20);
-        }
+    if (v == 0x28)
+        mailbox = cmos(0x0c);
+    if (v == 0x2d)
+        fpu_error();
+    if (v >= 0x28 && v < 0x30)
+        outb(0xa0, 0x20);
+    if (v >= 0x20 && v < 0x30)
         outb(0x20, 0x20);
-    }
     if (v == LEVEL_VECTOR && hits[v] == 5)
         pit(0, 0, 0); /* OUT0 falls */
     if (apic_eoi[v])
@@ -313,6 +325,27 @@ static void test_rtc(void)
 static void cpuid(uint32_t leaf, uint32_t r[4])
 {
     asm volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(0));
+}
+
+/* --- FPU errors by interrupt --- */
+
+static void test_fpu(void)
+{
+    static const uint16_t unmasked = 0x037b; /* all but division by zero */
+
+    outb(0x21, 0xfb);
+    outb(0xa1, 0xdf);
+    set_cr0(get_cr0() & ~0x2eu); /* NE, TS, EM, MP */
+    hits[0x2d] = 0;
+    mailbox = 0;
+    asm volatile("fninit; fldcw %0; fld1; fldz; sti; fdivrp; fwait; cli" : : "m"(unmasked));
+    compare("IRQ13", hits[0x2d], 1);
+    compare("status word", mailbox & 0x84, 0x84);
+    asm volatile("fninit; fldcw %0; fld1; fldz; sti; fdivrp; fwait; cli" : : "m"(unmasked));
+    compare("IRQ13 again", hits[0x2d], 2);
+    asm volatile("fninit");
+    outb(0x21, 0xff);
+    outb(0xa1, 0xff);
 }
 
 /* --- local APIC --- */
@@ -578,7 +611,7 @@ int main(void)
         const char *name;
         void (*fn)(void);
     } tests[] = {
-        {"8254", test_pit},   {"8259", test_pic},       {"RTC", test_rtc},   {"local APIC", test_apic},
+        {"8254", test_pit},   {"8259", test_pic},       {"RTC", test_rtc},   {"FPU errors", test_fpu},    {"local APIC", test_apic},
         {"TSC deadline", test_deadline}, {"APIC base", test_apic_base}, {"IO-APIC", test_ioapic}, {"HPET", test_hpet}, {"other CPUs", test_smp},
     };
 

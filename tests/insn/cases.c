@@ -64,6 +64,7 @@ bool case_runnable(const struct x86_row *row, unsigned bits)
 struct encoder {
     const struct x86_row *row;
     unsigned bits; /* of the code segment */
+    bool sequence; /* memory operands that need no register set up */
     uint8_t *p;
     unsigned n;
     bool has_modrm;
@@ -130,6 +131,20 @@ static void encode_opcode(struct encoder *e)
 }
 
 /* mod and rm of a memory operand; displacement bytes are filled in when the address is known */
+/* disp32 (RIP-relative in 64-bit code), or a bit above the stack pointer */
+static void encode_constant_memory(struct encoder *e, unsigned reg)
+{
+    if (chance(60)) {
+        put(e, reg << 3 | 5, 1);
+        e->disp_at = e->n;
+        put(e, 0, 4);
+    } else {
+        put(e, 0x44 | reg << 3, 1);
+        put(e, 0x24, 1);
+        put(e, below(120), 1);
+    }
+}
+
 static void encode_memory(struct encoder *e, unsigned reg)
 {
     unsigned mod = below(3), rm = below(8);
@@ -151,7 +166,7 @@ static void encode_modrm(struct encoder *e)
     bool mem_only = f & X86F_MOD_MEM, reg_only = f & (X86F_MOD_REG | X86F_NOMOD);
 
     if (mem_only || (!reg_only && chance(55)))
-        encode_memory(e, reg);
+        (e->sequence ? encode_constant_memory : encode_memory)(e, reg);
     else
         put(e, 0xc0 | reg << 3 | rm, 1);
 }
@@ -161,7 +176,7 @@ static void encode(struct encoder *e)
 {
     unsigned full = e->bits / 8;
 
-    e->asize = chance(e->row->flags & X86F_REP ? 15 : 6) ? full / 2 : full;
+    e->asize = !e->sequence && chance(e->row->flags & X86F_REP ? 15 : 6) ? full / 2 : full;
     encode_prefixes(e);
     encode_opcode(e);
     if (needs_modrm(e->row))
@@ -611,4 +626,102 @@ uint32_t case_defined_flags(const struct native_case *c, const struct x86_insn *
     if (!strcmp(gen, "shift") || !strcmp(gen, "shiftd"))
         undefined = shift_undefined(c, in);
     return ~undefined;
+}
+
+/* --- sequences ------------------------------------------------------------------- */
+
+/* Instructions that leave, or that mostly end the sequence by a fault. */
+static bool fits_sequence(const struct x86_row *row)
+{
+    static const char *const unfit[] = {
+        "pushf",   "jmp_ind", "call_ind", "ret", "popf",  "leave", "enter", "div",
+        "maskmov", "fxrstor", "ldmxcsr",  "ud",  "pusha", "popa",  "xlat",  "bound"};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(unfit); i++) {
+        if (!strcmp(row->gen_name, unfit[i]))
+            return i && chance(2); /* PUSHF shows flags of the host's own */
+    }
+    return !kind_is(row, X86_K_J, X86_K_J) && !(row->flags & X86F_X87 && chance(70));
+}
+
+/* Keep the stack pointer where it is good. */
+static bool spoils_stack(const struct x86_insn *in)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        if (in->op[i].kind == X86_OP_REG && in->op[i].reg == X86_RSP && !in->op[i].hi)
+            return true;
+    }
+    return false;
+}
+
+/* Undefined flags after the instruction; false: it reads some that are. */
+static bool follow_flags(const struct x86_insn *in, uint32_t *undef)
+{
+    uint64_t f = in->row->flags;
+    bool shift = !strcmp(in->row->gen_name, "shift") || !strcmp(in->row->gen_name, "shiftd");
+
+    if (ir_flags_to_eflags(f & OSZAPC) & *undef)
+        return false;
+    if (!(f & X86F_REP) && !shift)
+        *undef &= ~ir_flags_to_eflags(f >> 6 & OSZAPC);
+    *undef |= shift ? EFL_ARITH & ~(uint32_t)EFL_CF : ir_flags_to_eflags(f >> 12 & OSZAPC);
+    return true;
+}
+
+/* One more instruction at c->code + at; its length, 0 if this attempt did not work. */
+static unsigned add_instruction(struct native_case *c, unsigned at, unsigned bits,
+                                uint64_t features, struct x86_insn *in, uint32_t *undef)
+{
+    const struct x86_row *row = x86_row_at(below(1400));
+    uint8_t bytes[64];
+    struct encoder e = {.row = row, .p = bytes, .bits = bits, .sequence = true};
+    uint32_t target, after = *undef;
+
+    if (!row || !case_runnable(row, bits) || !(features >> row->feature & 1) || !fits_sequence(row))
+        return 0;
+    encode(&e);
+    if (x86_decode(in, bytes, 15, mode_of(bits), features) != X86_DECODE_OK || in->row != row ||
+        spoils_stack(in) || !follow_flags(in, &after))
+        return 0;
+    target = chance(92) ? NATIVE_DATA + 64 * below(100) + (chance(60) ? 0 : below(48))
+                        : data_address(16, false);
+    if (row->flags & X86F_SIMD || in->prefix & X86_P_LOCK || !strcmp(row->gen_name, "xchg"))
+        target &= ~15u;
+    if (in->is_mem && in->has_modrm && in->base < 0)
+        st_le32(bytes + e.disp_at,
+                in->rip_rel ? target - (NATIVE_CODE + c->code_at + at + in->len) : target);
+    if (in->is_mem && !in->has_modrm && !(row->flags & X86F_REP)) /* moffs */
+        memcpy(bytes + in->len - in->asize, &(uint64_t){target}, in->asize);
+    if (x86_decode(in, bytes, 15, mode_of(bits), features) != X86_DECODE_OK)
+        return 0;
+    memcpy(c->code + at, bytes, in->len);
+    *undef = after;
+    return in->len;
+}
+
+void case_build_sequence(struct native_case *c, unsigned length, unsigned bits, uint64_t features,
+                         struct case_sequence *seq)
+{
+    unsigned at = 0;
+    uint32_t undef = 0;
+
+    case_bits = bits;
+    random_state(c, bits);
+    c->in.flags &= ~(uint64_t)(EFL_TF | EFL_AC);
+    c->flags = 0;
+    c->code_at = chance(80) ? 512 + below(2048) : NATIVE_PAGE - below(100);
+    string_roles(c, &(struct x86_insn){.osize = 8, .asize = (uint8_t)(bits / 8)}, bits);
+    for (seq->n = 0; seq->n < length && at + 15 <= NATIVE_MAX_CODE;) {
+        unsigned len;
+
+        seq->at[seq->n] = NATIVE_CODE + c->code_at + at;
+        seq->undef[seq->n] = undef;
+        len = add_instruction(c, at, bits, features, &seq->insn[seq->n], &undef);
+        at += len;
+        seq->n += len > 0;
+    }
+    seq->at[seq->n] = NATIVE_CODE + c->code_at + at;
+    seq->undef[seq->n] = undef;
+    c->code_len = at;
+    c->in.rip = NATIVE_CODE + c->code_at;
 }

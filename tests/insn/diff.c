@@ -8,6 +8,8 @@
  *                     [-d log items] [-v]
  *
  * -m 16: 16- and 32-bit code, stacks and data in segments with bases, limits and types of their own.
+ * -l length: only random sequences of that many instructions (without -l and -r some of 12 follow
+ * the single ones).
  * Without -b both backends (those there are), each in 16, 32 and 64 bits, in processes of their own.
  */
 #include "tests/insn/cases.h"
@@ -25,7 +27,7 @@
 
 static struct options {
     const char *backend, *row;
-    unsigned count, mode;
+    unsigned count, mode, length;
     uint64_t seed;
     bool verbose;
 } opt = {.count = 12, .seed = 1};
@@ -213,15 +215,9 @@ static bool mmx_store(const struct x86_insn *insn)
     return insn->op[0].kind == X86_OP_MEM && insn->op[1].kind == X86_OP_MMX;
 }
 
-static void compare(struct report *r, const struct native_case *in, struct native_case *native,
-                    const struct native_case *ours, const struct x86_insn *insn,
-                    struct row_result *res)
+static void compare_registers(struct report *r, const struct native_case *in,
+                              const struct native_case *native, const struct native_case *ours)
 {
-    if (native->vector == X86_BP)
-        native->out.rip--;
-    if (known_deviation(native, ours, insn))
-        return;
-    compare_exception(r, native, ours, insn);
     for (unsigned i = 0; i < (bits == 64 ? 16u : 8u); i++) {
         if (native->out.reg[i] != ours->out.reg[i])
             say(r, "    %s in %llx native %llx ours %llx\n", reg_names[i],
@@ -231,11 +227,69 @@ static void compare(struct report *r, const struct native_case *in, struct nativ
     if (native->out.rip != ours->out.rip)
         say(r, "    rip native %llx ours %llx\n", (unsigned long long)native->out.rip,
             (unsigned long long)ours->out.rip);
+}
+
+static void compare(struct report *r, const struct native_case *in, struct native_case *native,
+                    const struct native_case *ours, const struct x86_insn *insn,
+                    struct row_result *res)
+{
+    if (native->vector == X86_BP)
+        native->out.rip--;
+    if (known_deviation(native, ours, insn))
+        return;
+    compare_exception(r, native, ours, insn);
+    compare_registers(r, in, native, ours);
     compare_flags(r, in, native, ours, insn, res);
     if (native->out.rip != in->in.rip || !mmx_store(insn))
         compare_fpu(r, in->in.fx, native->out.fx, ours->out.fx);
     if (native->out.rip != in->in.rip || !(insn->row->flags & X86F_X87))
         compare_memory(r, in, native, ours);
+}
+
+/* A sequence: the state at its end, or at the instruction that faulted. */
+static void compare_sequence(struct report *r, const struct native_case *in,
+                             struct native_case *native, const struct native_case *ours,
+                             const struct case_sequence *seq)
+{
+    const struct x86_insn *insn;
+    unsigned i = 0;
+    uint64_t diff;
+
+    if (native->vector == X86_BP)
+        native->out.rip--;
+    while (i < seq->n && seq->at[i] != native->out.rip)
+        i++;
+    insn = &seq->insn[MIN(i, seq->n - 1)];
+    if (known_deviation(native, ours, insn))
+        return;
+    compare_exception(r, native, ours, insn);
+    compare_registers(r, in, native, ours);
+    diff = (native->out.flags ^ ours->out.flags) & (EFL_ARITH | EFL_DF) & ~seq->undef[i];
+    if (diff)
+        say(r, "    flags native %llx ours %llx (wrong %llx)\n",
+            (unsigned long long)native->out.flags, (unsigned long long)ours->out.flags,
+            (unsigned long long)diff);
+    if (i == seq->n || !mmx_store(insn))
+        compare_fpu(r, in->in.fx, native->out.fx, ours->out.fx);
+    if (i == seq->n || !(insn->row->flags & X86F_X87))
+        compare_memory(r, in, native, ours);
+}
+
+static void show_sequence(const struct native_case *in, const struct native_case *native,
+                          const struct case_sequence *seq, const struct report *r)
+{
+    char text[128];
+
+    printf("  sequence, ended by vector %u at %llx, rsp %llx:\n", native->vector,
+           (unsigned long long)native->out.rip, (unsigned long long)in->in.reg[X86_RSP]);
+    for (unsigned i = 0; i < seq->n; i++) {
+        x86_insn_text(&seq->insn[i], seq->at[i], text, sizeof(text));
+        printf("    %x %-40s", seq->at[i], text);
+        for (unsigned k = seq->at[i]; k < seq->at[i + 1]; k++)
+            printf(" %02x", in->code[k - seq->at[0]]);
+        printf("\n");
+    }
+    printf("%s", r->text);
 }
 
 static void show(const struct native_case *in, const struct x86_insn *insn, const struct report *r)
@@ -298,6 +352,42 @@ static void run_row(const struct x86_row *row, struct row_result *res)
     }
 }
 
+static void run_sequences(struct row_result *res)
+{
+    static struct case_sequence seq[NATIVE_BATCH];
+    static struct native_case ours;
+
+    for (unsigned i = 0; i < NATIVE_BATCH; i++) {
+        case_build_sequence(&host.batch->cases[i], opt.length, bits, machine_features(), &seq[i]);
+        before[i] = host.batch->cases[i];
+    }
+    if (host_run(&host, NATIVE_BATCH))
+        return; /* too busy, or a repetition without end */
+    for (unsigned i = 0; i < NATIVE_BATCH; i++) {
+        struct report r = {.n = 0};
+
+        ours = before[i];
+        machine_run(&ours);
+        compare_sequence(&r, &before[i], &host.batch->cases[i], &ours, &seq[i]);
+        res->cases++;
+        if (r.n && res->wrong++ < 5)
+            show_sequence(&before[i], &host.batch->cases[i], &seq[i], &r);
+    }
+}
+
+static int run_all_sequences(const char *backend)
+{
+    struct row_result res = {0};
+
+    case_seed(opt.seed);
+    while (res.cases < opt.count)
+        run_sequences(&res);
+    printf("%s %u-bit: %lu sequences of %u, %lu wrong\n", backend, bits, res.cases, opt.length,
+           res.wrong);
+    host_stop(&host);
+    return res.wrong > 0;
+}
+
 static bool selected(const struct x86_row *row)
 {
     return !opt.row || !strcmp(opt.row, row->name) || !strcmp(opt.row, row->gen_name);
@@ -315,6 +405,8 @@ static int run_all(const char *backend, unsigned mode)
         return 77;
     }
     machine_start(backend, MAX(bits, 32u), host.batch->cases[0].sel);
+    if (opt.length)
+        return run_all_sequences(backend);
     for (unsigned i = 0; (row = x86_row_at(i)); i++) {
         struct row_result res = {0};
 
@@ -359,12 +451,25 @@ static int run_child(const char *backend, unsigned mode)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
+/* Without -l: some sequences after the single instructions. */
+static int run_sequence_child(const char *backend, unsigned mode)
+{
+    struct options saved = opt;
+    int status;
+
+    opt.length = 12;
+    opt.count *= 60;
+    status = run_child(backend, mode);
+    opt = saved;
+    return status;
+}
+
 static void parse(int argc, char **argv)
 {
     uint32_t log;
     int ch;
 
-    while ((ch = getopt(argc, argv, "b:n:s:r:m:d:v")) != -1) {
+    while ((ch = getopt(argc, argv, "b:n:s:r:m:l:d:v")) != -1) {
         switch (ch) {
         case 'b':
             opt.backend = optarg;
@@ -380,6 +485,9 @@ static void parse(int argc, char **argv)
             break;
         case 'm':
             opt.mode = (unsigned)atoi(optarg);
+            break;
+        case 'l':
+            opt.length = (unsigned)atoi(optarg);
             break;
         case 'd':
             if (log_parse_items(optarg, &log, NULL))
@@ -401,11 +509,14 @@ int main(int argc, char **argv)
     bool failed = false;
 
     parse(argc, argv);
+    opt.length = MIN(opt.length, (unsigned)CASE_SEQUENCE);
     for (unsigned i = 0; i < 2; i++) {
         for (unsigned mode = 16; mode <= 64; mode *= 2) {
             if ((opt.backend && strcmp(opt.backend, backends[i])) || (opt.mode && opt.mode != mode))
                 continue;
             if (run_child(backends[i], mode) % 77)
+                failed = true;
+            if (!opt.length && !opt.row && mode > 16 && run_sequence_child(backends[i], mode) % 77)
                 failed = true;
         }
     }

@@ -231,8 +231,7 @@ static void get_exception(struct native_case *c)
 
 void machine_run(struct native_case *c)
 {
-    static const uint8_t fill[16] = {0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc,
-                                     0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc};
+    static const uint8_t fill[NATIVE_MAX_CODE] = {[0 ... NATIVE_MAX_CODE - 1] = 0xcc};
 
     memcpy(phys(DATA), c->data, NATIVE_RW_BYTES);
     memcpy(phys(DATA + NATIVE_RO_PAGE * NATIVE_PAGE), c->ro, NATIVE_PAGE);

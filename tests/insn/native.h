@@ -23,8 +23,9 @@
 #define NATIVE_DATA     0x20000000u
 #define NATIVE_RW_BYTES (2 * NATIVE_PAGE)
 #define NATIVE_RO_PAGE  3
-#define NATIVE_SHARED   0x30000000u
+#define NATIVE_SHARED   0x50000000u
 #define NATIVE_BATCH    32
+#define NATIVE_MAX_CODE 160 /* an instruction, or a sequence */
 
 /*
  * Segments of NATIVE_LDT cases (native32 only), entries of the local descriptor table:
@@ -67,7 +68,7 @@ struct native_state {
 
 struct native_case {
     struct native_state in, out;
-    uint8_t code[16];
+    uint8_t code[NATIVE_MAX_CODE];
     uint32_t code_len;
     uint32_t code_at; /* offset of the code in its pages */
     uint32_t flags;   /* NATIVE_CODE_END */

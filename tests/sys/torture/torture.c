@@ -7,7 +7,8 @@
  *
  *     gcc -O2 -pthread -o torture *.c && ./torture [MS [THREADS [NAME]]]
  *
- * Each case runs MS milliseconds (default 20). Prints one line per test and
+ * Each case runs MS milliseconds (default 20), longer where the host throttles
+ * locked operations that cross a cache line. Prints one line per test and
  * "torture: passed"; exit status 1 if a promise was broken.
  */
 #define _GNU_SOURCE

@@ -224,14 +224,15 @@ def boot_disk(emulator):
 
 
 def resident_beyond_ram(pid):
-    """MiB resident outside guest memory: the fullest mapping that can hold it."""
+    """MiB resident outside guest memory, which is the fullest mapping that can hold it.
+    Proportional sizes: what is mapped twice, such as a code cache, counts once."""
     mappings = []
     with open(f'/proc/{pid}/smaps') as file:
         for line in file:
             key, _, value = line.partition(':')
             if key == 'Size':
                 mappings.append([int(value.split()[0]), 0])
-            elif key == 'Rss':
+            elif key == 'Pss':
                 mappings[-1][1] = int(value.split()[0])
     total = sum(resident for _, resident in mappings)
     ram = max((resident for size, resident in mappings if size >= DISK_MEMORY << 10), default=0)

@@ -119,8 +119,6 @@ struct x86_cpu {
     const struct x86_model *model; /* CPUID */
     const struct vcpu_apic_ops *apic;
     void *apic_opaque;
-    /* RDTSC without reading the host's clock: the last reading, when it is too old, host ticks to ns. */
-    struct { uint64_t host, ns, span, ratio; } tsc_anchor;
     gpa_t a20_mask;
     struct x86_pt_page pt_pages[16];
 };

@@ -439,8 +439,7 @@ uint64_t helper_rdtsc(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
 
     if ((c->cr4 & CR4_TSD) && c->cpl)
         x86_fault(c, X86_GP);
-    x86_anchor_tsc(c);
-    put_edx_eax(v, x86_tsc(c));
+    put_edx_eax(v, x86_anchor_tsc() + c->tsc_offset);
     if (a)
         v->greg[X86_RCX] = (uint32_t)c->tsc_aux;
     return 0;

@@ -245,16 +245,33 @@ uint64_t helper_set_ac(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
 
 /* --- RDTSC ------------------------------------------------------------------------------------- */
 
-/* From the last reading of the clock on by the host's counter; false: too long ago. a: RDTSCP? */
+#if defined __x86_64__
+/* The TSC from the last reading of the clock on by the host's counter; false: too long ago. */
+static bool tsc_by_anchor(uint64_t *tsc)
+{
+    const struct x86_tsc_anchor *a = &x86_tsc_anchor;
+    uint64_t seq = __atomic_load_n(&a->seq, __ATOMIC_ACQUIRE);
+    uint64_t host = __atomic_load_n(&a->host, __ATOMIC_ACQUIRE);
+    uint64_t ns = __atomic_load_n(&a->ns, __ATOMIC_ACQUIRE);
+    uint64_t span = __atomic_load_n(&a->span, __ATOMIC_ACQUIRE);
+    uint64_t ratio = __atomic_load_n(&a->ratio, __ATOMIC_ACQUIRE);
+    uint64_t passed = __builtin_ia32_rdtsc() - host;
+
+    *tsc = ns + (passed * ratio >> 32);
+    return passed < span && !(seq & 1) && __atomic_load_n(&a->seq, __ATOMIC_ACQUIRE) == seq;
+}
+#endif
+
+/* a: RDTSCP? False: let the full helper do it. */
 uint64_t helper_rdtsc_quick(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
 {
 #if defined __x86_64__
     struct x86_cpu *c = X86_CPU(v);
-    uint64_t passed = __builtin_ia32_rdtsc() - c->tsc_anchor.host, tsc;
+    uint64_t tsc;
 
-    if (passed >= c->tsc_anchor.span)
+    if (!tsc_by_anchor(&tsc))
         return false;
-    tsc = c->tsc_anchor.ns + (passed * c->tsc_anchor.ratio >> 32) + c->tsc_offset;
+    tsc += c->tsc_offset;
     v->greg[X86_RAX] = (uint32_t)tsc;
     v->greg[X86_RDX] = tsc >> 32;
     if (a)

@@ -142,26 +142,53 @@ static uint64_t measure_host_ratio(uint64_t host, uint64_t ns)
     return known;
 }
 
+struct x86_tsc_anchor x86_tsc_anchor;
+
+static uint64_t lock_anchor(struct x86_tsc_anchor *a)
+{
+    uint64_t seq;
+
+    do
+        seq = __atomic_load_n(&a->seq, __ATOMIC_RELAXED) & ~(uint64_t)1;
+    while (!__atomic_compare_exchange_n(&a->seq, &seq, seq + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    return seq;
+}
+
+/* What the old anchor says at this host time, or said last before it was too old. */
+static uint64_t latest_by_anchor(const struct x86_tsc_anchor *a, uint64_t host)
+{
+    uint64_t passed = MIN(host - a->host, a->span);
+
+    return a->ns + (passed * a->ratio >> 32);
+}
+
 /*
  * For the next 20 us helper_rdtsc_quick() goes on from here by the host's own counter, slower by
- * 1/4096 than that, so that the next reading of the clock never lies behind (and other CPUs see
- * this one at most 5 ns late).
+ * 1/4096 than that, so that the next reading of the clock hardly ever lies behind; where it does
+ * (the thread was preempted between clock and counter), the old anchor's word counts. Unless the
+ * clock was set back: then it is far behind.
  */
-void x86_anchor_tsc(struct x86_cpu *c)
+uint64_t x86_anchor_tsc(void)
 {
-    uint64_t host = __builtin_ia32_rdtsc(), ns = clock_now(CLK_REALTIME), ratio = measure_host_ratio(host, ns);
+    struct x86_tsc_anchor *a = &x86_tsc_anchor;
+    uint64_t seq = lock_anchor(a), ns = x86_tsc_raw(), real = clock_now(CLK_REALTIME);
+    uint64_t host = __builtin_ia32_rdtsc(), ratio = measure_host_ratio(host, real);
+    uint64_t latest = latest_by_anchor(a, host);
+    bool usable = ratio && X86_TSC_HZ == NS_PER_SEC && clock_virtual_running();
 
-    c->tsc_anchor.span = 0;
-    if (!ratio || X86_TSC_HZ != NS_PER_SEC || !clock_virtual_running())
-        return;
-    c->tsc_anchor.ratio = ratio - (ratio >> 12);
-    c->tsc_anchor.ns = x86_tsc_raw();
-    c->tsc_anchor.host = __builtin_ia32_rdtsc();
-    c->tsc_anchor.span = (20 * (uint64_t)NS_PER_US << 32) / ratio;
+    if (latest > ns && latest - ns < NS_PER_MS)
+        ns = latest;
+    __atomic_store_n(&a->host, host, __ATOMIC_RELEASE);
+    __atomic_store_n(&a->ns, ns, __ATOMIC_RELEASE);
+    __atomic_store_n(&a->ratio, ratio - (ratio >> 12), __ATOMIC_RELEASE);
+    __atomic_store_n(&a->span, usable ? (20 * (uint64_t)NS_PER_US << 32) / ratio : 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&a->seq, seq + 2, __ATOMIC_RELEASE);
+    return ns;
 }
 #else
-void x86_anchor_tsc(struct x86_cpu *c)
+uint64_t x86_anchor_tsc(void)
 {
+    return x86_tsc_raw();
 }
 #endif
 

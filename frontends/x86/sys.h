@@ -204,7 +204,20 @@ void x86_rsm(struct x86_cpu *c);
 int x86_rdmsr(struct x86_cpu *c, uint32_t msr, uint64_t *v); /* -1: #GP */
 int x86_wrmsr(struct x86_cpu *c, uint32_t msr, uint64_t v);
 uint64_t x86_tsc(const struct x86_cpu *c);
-void x86_anchor_tsc(struct x86_cpu *c);
+
+/*
+ * RDTSC without reading the host's clock each time: the last reading, when it is too old (in ticks
+ * of the host), nanoseconds per tick in 2^-32. One for all vCPUs, since what one of them has read
+ * no other may read less than later. seq is odd while it is being changed, and when it has changed
+ * in between, what was read counts for nothing.
+ */
+struct x86_tsc_anchor {
+    uint64_t seq, host, ns, span, ratio;
+};
+extern struct x86_tsc_anchor x86_tsc_anchor;
+
+/* Read the clock, renew the anchor. Not before anything read by the anchor so far. */
+uint64_t x86_anchor_tsc(void);
 uint64_t x86_tsc_raw(void); /* without the CPU's offset */
 gpa_t x86_a20_mask(void);
 struct x86_cpuid_result { uint32_t eax, ebx, ecx, edx; };

@@ -301,11 +301,18 @@ def emulator_version(options):
     return (done.stdout.splitlines() or ['?'])[0]
 
 
+def commit():
+    done = subprocess.run(['git', '-C', TOP, 'describe', '--always', '--dirty'],
+                          capture_output=True, text=True, check=False)
+    return done.stdout.strip() or 'unknown'
+
+
 def write_report(options, rows):
     """A table of what passed; times by the clock and in processor seconds."""
     with open(options.report, 'w') as file:
         file.write(f'# Whole guests: the last result\n\nMade by `tests/sys/guests.py --report`, '
-                   f'{time.strftime("%Y-%m-%d")}, {emulator_version(options)}, on '
+                   f'{time.strftime("%Y-%m-%d")}, sources at {commit()}, '
+                   f'{emulator_version(options)}, on '
                    f'{host_name()}. Times since the start: seconds (processor seconds).\n\n'
                    '| guest | result | times |\n|---|---|---|\n')
         for name, result, marks in rows:

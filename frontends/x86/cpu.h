@@ -98,6 +98,7 @@ struct x86_cpu {
     uint32_t db_pending; /* DR6 bits of debug traps that wait for the end of the instruction */
     bool reset_pending, shutdown; /* INIT to be done; after a triple fault */
     bool wait_sipi;
+    bool no_step;    /* the instruction has cleared TF on its way into the system: no single-step trap */
     bool ss_shadow;  /* the shadow came from MOV SS/POP SS: debug traps wait too */
 
     /* MSRs */

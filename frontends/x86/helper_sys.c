@@ -493,8 +493,9 @@ uint64_t helper_step_done(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unuse
         c->intr_shadow = c->ss_shadow = false;
     if (a & X86_MODE_RF)
         c->eflags &= ~EFL_RF;
-    if ((a & X86_MODE_TF) && !(c->debugctl & 2))
+    if ((a & X86_MODE_TF) && !(c->debugctl & 2) && !c->no_step)
         c->db_pending |= BIT(14);
+    c->no_step = false;
     x86_update_mode(c);
     x86_request_poll(c);
     return 0;

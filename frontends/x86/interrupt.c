@@ -441,6 +441,7 @@ void x86_deliver(struct vcpu *v)
     e.error = c->exc.error;
     c->exc.vector = -1;
     c->db_pending = 0;
+    c->no_step = false;
     if (e.vector == X86_PF)
         c->cr2 = c->exc.cr2;
     if (c->delivering >= 0 && doubles(c->delivering, e.vector)) {
@@ -477,6 +478,7 @@ void x86_software_int(struct x86_cpu *c, unsigned vector, bool int_n, uint64_t n
 
     if (vector == X86_DB && !int_n)
         e.kind = INT_ICEBP;
+    c->no_step = e.flags & EFL_TF;
     c->delivering = EXTERNAL;
     if (int_n && x86_pe(c) && x86_vm(c) && vm86_int_n(c, &e)) {
         c->delivering = -1;

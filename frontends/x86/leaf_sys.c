@@ -155,6 +155,7 @@ uint64_t helper_syscall(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
         return X86_UD;
     v->greg[X86_RCX] = a;
     v->greg[X86_R11] = flags & ~EFL_RF;
+    c->no_step = flags & c->sfmask & EFL_TF;
     x86_put_eflags(c, flags & ~c->sfmask & ~EFL_RF);
     x86_flat_code(c, c->star >> 32, 0, true);
     x86_flat_stack(c, (c->star >> 32) + 8, 0);

@@ -59,6 +59,31 @@ static void test_step(void)
     compare("the POPF that clears TF traps too", hits, 5);
 }
 
+extern char int_1[];
+static unsigned soft_ints;
+static bool on_db_or_int(struct trap_frame *f)
+{
+    if (f->vector != 0x51)
+        return on_db(f);
+    soft_ints++;
+    return true;
+}
+
+static __attribute__((noinline)) void step_over_int(void)
+{
+    asm volatile("pushf; orl $0x100, (%%esp); popf; int $0x51; nop; int_1: nop;"
+                 "pushf; andl $~0x100, (%%esp); popf" : : : "memory");
+}
+
+static void test_int(void)
+{
+    start();
+    trap_hook = on_db_or_int;
+    step_over_int();
+    compare("INT ran", soft_ints, 1);
+    compare("INT is not stepped, what follows its IRET is", hit_ip[0], (uint32_t)int_1);
+}
+
 static __attribute__((noinline)) void step_over_ss(void)
 {
     asm volatile("mov %%ss, %%ecx; pushf; orl $0x100, (%%esp); popf; ss_1: mov %%ecx, %%ss; nop; ss_2: nop;"
@@ -235,6 +260,7 @@ static __attribute__((noinline)) void test_events(void)
 int main(void)
 {
     test_step();
+    test_int();
     test_ss_shadow();
     test_code();
     test_data();

@@ -212,7 +212,7 @@ static const struct command info_commands[] = {
     {"screen", "", "the text on the screen", info_screen},
     {"status", "", "running or paused", info_status},
     {"version", "", "of doppel", info_version},
-    {NULL},
+    {.name = NULL},
 };
 
 static const struct command *find(const struct command *table, const char *name)
@@ -262,7 +262,7 @@ static const struct command commands[] = {
     {"system_powerdown", "", "press the power button", cmd_powerdown},
     {"system_reset", "", "reset", cmd_reset},
     {"system_wakeup", "", "wake from suspend to RAM", cmd_wakeup},
-    {NULL},
+    {.name = NULL},
 };
 
 /* --- lines ------------------------------------------------------------------------------------ */

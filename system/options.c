@@ -644,7 +644,7 @@ static const struct option_row rows[] = {
     {"version",    NULL,        "print the version", print_version},
     {"help",       NULL,        "print this", print_help},
     {"h",          NULL,        NULL, print_help},
-    {NULL},
+    {.name = NULL},
 };
 /* clang-format on */
 

@@ -10,5 +10,6 @@ leaf-cflags := $(if $(filter tsan,$(MODE)),,-mgeneral-regs-only -fno-sanitize=al
 cflags-translator/softtlb_leaf.o = $(leaf-cflags)
 cflags-translator/exec_leaf.o = $(leaf-cflags)
 # no loop may become a call of memset()
-cflags-translator/exec_context.o = $(leaf-cflags) -fno-tree-loop-distribute-patterns
+no-idioms := $(if $(findstring clang,$(CC)),-fno-builtin,-fno-tree-loop-distribute-patterns)
+cflags-translator/exec_context.o = $(leaf-cflags) $(no-idioms)
 endif

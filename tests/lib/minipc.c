@@ -71,9 +71,9 @@ static void event_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
             vcpu_raise_event(pc.cpu, events[i]);
 }
 
-static const struct mem_ops console_ops = {.read = console_read, .write = console_write, .valid = {1, 4}, .impl = {1, 1}};
-static const struct mem_ops exit_ops = {.read = zero_read, .write = exit_write, .valid = {1, 4}, .impl = {1, 4}};
-static const struct mem_ops event_ops = {.read = zero_read, .write = event_write, .valid = {1, 4}, .impl = {1, 1}};
+static const struct mem_ops console_ops = {.read = console_read, .write = console_write, .valid = {1, 4, false}, .impl = {1, 1, false}};
+static const struct mem_ops exit_ops = {.read = zero_read, .write = exit_write, .valid = {1, 4, false}, .impl = {1, 4, false}};
+static const struct mem_ops event_ops = {.read = zero_read, .write = event_write, .valid = {1, 4, false}, .impl = {1, 1, false}};
 
 static void add_port(unsigned n, const char *name, unsigned port, unsigned len, const struct mem_ops *ops)
 {

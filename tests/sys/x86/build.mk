@@ -13,7 +13,7 @@ x86-guest-objects64 := $(x86-guests64:%=$(B)/x86/%.o) $(B)/x86/boot64.o $(B)/x86
 $(x86-guest-objects): x86-guest-mode := -m32 -march=i686
 $(x86-guest-objects64): x86-guest-mode := -m64
 
-$(B)/x86/%.o: $(x86-guest-dir)/%.c $(x86-guest-dir)/lib.h $(x86-guest-dir)/lib64.h config.mk
+$(B)/x86/%.o: $(x86-guest-dir)/%.c $(x86-guest-dir)/lib.h $(x86-guest-dir)/lib64.h $(x86-guest-dir)/mem.h config.mk
 	@mkdir -p $(@D)
 	$(call say,GUEST,$<)
 	$(Q)$(CC) $(x86-guest-mode) $(x86-guest-cflags) -c -o $@ $<

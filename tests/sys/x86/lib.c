@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Library of the 32-bit bare-metal test guests; see lib.h. */
 #include "lib.h"
+#include "mem.h"
 
 #include <stdarg.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Library of the 64-bit bare-metal test guests; see lib64.h. */
 #include "lib64.h"
+#include "mem.h"
 
 #include <stdarg.h>
 

@@ -13,7 +13,7 @@ static struct tss32 b, c;
 static struct { uint16_t link, sp0, ss0, sp1, ss1, sp2, ss2, ip, flags, regs[8], es, cs, ss, ds, ldt; } tss16;
 static uint8_t stack_b[4096], stack_c[4096];
 static struct { uint32_t off; uint16_t sel; } __attribute__((packed)) target;
-static volatile uint32_t visits, seen_eax, seen_flags, seen_tr, seen_cr0, seen_error;
+static volatile uint32_t visits, seen_flags, seen_tr, seen_cr0, seen_error;
 
 static void reset_task(struct tss32 *t, void (*fn)(void), uint8_t *stack)
 {

@@ -185,9 +185,39 @@ size_t chardev_write(struct chardev *chr, const void *buf, size_t len)
     size_t queued = MIN(len - done, room);
     g_byte_array_append(chr->queue, bytes + done, (guint)queued);
     done += queued;
+    if (chr->lossy && !(chr->handlers && chr->handlers->lossless)) {
+        done = len;
+    }
     chr->refused |= done < len;
     pthread_mutex_unlock(&chr->lock);
     return done;
+}
+
+/* After the queue has become shorter: whether the frontend waits to hear of it. */
+static bool was_refused(struct chardev *chr)
+{
+    bool tell = chr->refused;
+
+    chr->refused = false;
+    return tell;
+}
+
+static void tell_writable(struct chardev *chr)
+{
+    if (chr->handlers && chr->handlers->writable) {
+        chr->handlers->writable(chr->opaque);
+    }
+}
+
+void chardev_drop_output(struct chardev *chr)
+{
+    pthread_mutex_lock(&chr->lock);
+    g_byte_array_set_size(chr->queue, 0);
+    bool tell = was_refused(chr);
+    pthread_mutex_unlock(&chr->lock);
+    if (tell) {
+        tell_writable(chr);
+    }
 }
 
 bool chardev_flush(struct chardev *chr)
@@ -199,13 +229,10 @@ bool chardev_flush(struct chardev *chr)
     size_t done = backend_write(chr, chr->queue->data, chr->queue->len);
     g_byte_array_remove_range(chr->queue, 0, (guint)done);
     bool empty = chr->queue->len == 0;
-    bool tell = chr->refused && done > 0;
-    if (tell) {
-        chr->refused = false;
-    }
+    bool tell = done > 0 && was_refused(chr);
     pthread_mutex_unlock(&chr->lock);
-    if (tell && chr->handlers && chr->handlers->writable) {
-        chr->handlers->writable(chr->opaque);
+    if (tell) {
+        tell_writable(chr);
     }
     return empty;
 }

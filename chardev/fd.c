@@ -233,6 +233,7 @@ static int pipe_open(struct chardev *chr, const struct chardev_opts *opts, struc
         return error_set_errno(err, errno, "chardev pipe '%s'", opts->path);
     }
     fd_start(fd_of(chr), in, out);
+    chr->lossy = true;
     return 0;
 }
 
@@ -285,6 +286,7 @@ static int pty_open(struct chardev *chr, const struct chardev_opts *opts, struct
     fcntl(slave, F_SETFD, FD_CLOEXEC);
     fd_start(fd_of(chr), master, master);
     fd_of(chr)->hold = slave;
+    chr->lossy = true;
     g_free(chr->label);
     chr->label = g_strdup_printf("pty:%s", name);
     fprintf(stderr, "char device redirected to %s%s%s%s\n", name, opts->id ? " (label " : "",

@@ -203,6 +203,7 @@ static const struct chardev_handlers base_handlers = {
     .read = base_read,
     .event = base_event,
     .writable = base_writable,
+    .lossless = true, /* the mux's own queue follows the rule of its base */
 };
 
 /* --- backend of its frontends --------------------------------------------------------------- */
@@ -213,6 +214,7 @@ static int mux_open(struct chardev *chr, const struct chardev_opts *opts, struct
 
     m->base = opts->base;
     chr->wants_monitor = opts->monitor;
+    chr->lossy = m->base->lossy;
     g_free(chr->label);
     chr->label = g_strdup(m->base->label);
     return chardev_attach(m->base, &base_handlers, m, err);

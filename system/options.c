@@ -615,7 +615,7 @@ static const struct option_row rows[] = {
     {"initrd",     "FILE",      "its initial RAM disk; multiboot modules: FILE ARGS,FILE ARGS", set_initrd},
     {"append",     "TEXT",      "its command line", set_append},
     {"bios",       "FILE",      "firmware image", set_bios},
-    {"serial",     "CHARDEV",   "serial port: stdio, mon:stdio, pty, null, none, file:PATH, chardev:ID", set_serial},
+    {"serial",     "CHARDEV",   "serial port: stdio, mon:stdio, pty, null, none, file:PATH, unix:PATH, tcp:HOST:PORT, telnet:HOST:PORT, chardev:ID", set_serial},
     {"parallel",   "CHARDEV",   "parallel port", set_parallel},
     {"debugcon",   "CHARDEV",   "debug console at port E9h", set_debugcon},
     {"monitor",    "CHARDEV",   "text monitor", set_monitor},

@@ -37,6 +37,9 @@ struct chardev_handlers {
     void (*read)(void *opaque, const uint8_t *buf, size_t len);
     void (*event)(void *opaque, enum chardev_event event);
     void (*writable)(void *opaque); /* after a short write: there is room again */
+    /* Output matters more than going on: writes are refused when the other end does not read, also
+     * by backends that throw away what they cannot send (sockets, ptys, pipes). */
+    bool lossless;
 };
 
 /* Options of one chardev: "backend,name=value,..." split up. Values are strings. */
@@ -50,6 +53,15 @@ struct chardev_opts {
     bool signal;          /* stdio: Ctrl-C interrupts doppel instead of the guest */
     uint64_t size;        /* ringbuf: bytes, a power of two */
     struct chardev *base; /* mux: what it shares */
+    /* socket */
+    const char *host, *port;
+    const char *fd; /* number of an inherited descriptor, listening or connected */
+    uint32_t to;    /* listening: the last port to try */
+    bool ipv4, ipv6;
+    bool abstract, tight; /* path is a name in the abstract namespace, not padded with zeroes */
+    bool server, wait, nodelay, telnet;
+    uint32_t reconnect, reconnect_ms; /* client: try again after so many s, ms; 0: never */
+    bool hot;                         /* made while the machine runs: nothing may be waited for */
 };
 
 /* A backend: main thread, device lock held, but for write (any thread, chardev's mutex held). */
@@ -85,6 +97,7 @@ struct chardev {
     bool in_use;          /* a frontend owns it */
     bool wants_monitor;   /* made by "mon:": main adds a monitor as the last frontend */
     bool is_open;         /* the other end is there */
+    bool lossy;           /* what does not fit in the queue is thrown away; see chardev_handlers */
     pthread_mutex_t lock; /* queue */
     GByteArray *queue;
     bool refused; /* a short write happened: call writable() when drained */
@@ -93,11 +106,14 @@ struct chardev {
 
 /*
  * From the text of -chardev ("file,id=x,path=y") or the short forms of -serial, -monitor
- * ("stdio", "mon:stdio", "file:PATH", "chardev:ID", "null", "pty"). NULL with err set.
- * chardev_new_short() gives NULL without an error for "none".
+ * ("stdio", "mon:stdio", "file:PATH", "chardev:ID", "null", "pty", "unix:PATH,OPTIONS",
+ * "tcp:HOST:PORT,OPTIONS", "telnet:HOST:PORT,OPTIONS"). NULL with err set. chardev_new_short()
+ * gives NULL without an error for "none". The _service form is that of what others connect to (gdb
+ * stub, QMP): sockets of the short forms are servers that wait for nobody unless told otherwise.
  */
 struct chardev *chardev_new(const char *text, struct error **err);
 struct chardev *chardev_new_short(const char *text, const char *id, struct error **err);
+struct chardev *chardev_new_service(const char *text, const char *id, struct error **err);
 struct chardev *chardev_create(const char *backend, const struct chardev_opts *opts,
                                struct error **err);
 struct chardev *chardev_find(const char *id);
@@ -114,6 +130,9 @@ void chardev_detach(struct chardev *chr, void *opaque);
 /* Bytes taken (sent or queued), less than len when the queue is full. chr may be NULL: all. */
 size_t chardev_write(struct chardev *chr, const void *buf, size_t len);
 void chardev_accept_input(struct chardev *chr);
+
+/* Nobody will read what is queued any more: forget it. */
+void chardev_drop_output(struct chardev *chr);
 
 /* The backend's side: input, state changes, room. Main thread, device lock held. */
 size_t chardev_can_read(struct chardev *chr);

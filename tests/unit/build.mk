@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 test-y += tests/unit/base tests/unit/error tests/unit/log
 test-y += tests/unit/memory tests/unit/timer tests/unit/device tests/unit/pci \
-    tests/unit/runstate tests/unit/block tests/unit/chardev
+    tests/unit/runstate tests/unit/block tests/unit/chardev \
+    tests/unit/chardev_socket
 ldflags-tests/unit/chardev := -Wl,--wrap=runstate_request_shutdown

@@ -1,0 +1,630 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stream sockets (TCP, Unix), as server or client. A server has one client at a time; the next one
+ * waits in the kernel's queue until it has gone. Output without a client is lost, output to a
+ * client that does not read is lost when the queue is full (chardev.h: lossless).
+ *
+ * Bytes pass through a codec (telnet), so that there is a buffer on each side of the core: `in`,
+ * decoded and not yet taken by the frontend, and `out`, encoded and not yet taken by the host. Both
+ * are small and bounded. `out`, `fd` and what is watched change under the chardev's mutex.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <glib/gstdio.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "chardev/chardev.h"
+#include "chardev/codec.h"
+#include "chardev/sockaddr.h"
+#include "system/mainloop.h"
+#include "util/error.h"
+#include "util/trace.h"
+
+#define IN_MAX    4096
+#define CHUNK     4096        /* bytes of the user encoded at a time */
+#define OUT_LIMIT (64u << 10) /* more in `out` (answers to a client that does not read): it goes */
+
+struct chardev_socket {
+    struct chardev chr;
+    struct sock_addresses addrs;
+    bool server, nodelay, from_fd;
+    unsigned reconnect_ms;
+    int listen_fds[SOCK_ADDRESSES];
+    struct fd_watch *listen_watches[SOCK_ADDRESSES];
+    unsigned listeners;
+    int fd; /* the connection, or -1 */
+    struct fd_watch *watch;
+    bool connecting; /* fd is on its way; addrs.list[attempt] */
+    bool opened;     /* the frontend has been told */
+    bool closing;    /* ends when `out` is empty */
+    bool want_write; /* the host is full */
+    bool in_full;    /* not reading */
+    unsigned attempt;
+    const struct codec_class *codec_class; /* NULL: none */
+    void *codec;
+    GByteArray *in, *out;
+    struct deferred deliver;
+    guint reconnect_timer;
+};
+
+static struct chardev_socket *socket_of(struct chardev *chr)
+{
+    return container_of(chr, struct chardev_socket, chr);
+}
+
+static void disconnect(struct chardev_socket *s);
+static void start_connecting(struct chardev_socket *s);
+static void deliver(void *opaque);
+
+/* --- what is watched -------------------------------------------------------------------------- */
+
+/* The mutex is held. */
+static void update_watch_locked(struct chardev_socket *s)
+{
+    if (s->watch) {
+        fd_watch_set(s->watch, (s->in_full ? 0 : FD_READ) | (s->want_write ? FD_WRITE : 0));
+    }
+}
+
+static void set_in_full(struct chardev_socket *s, bool full)
+{
+    if (s->in_full != full) {
+        pthread_mutex_lock(&s->chr.lock);
+        s->in_full = full;
+        update_watch_locked(s);
+        pthread_mutex_unlock(&s->chr.lock);
+    }
+}
+
+static void listen_for_more(struct chardev_socket *s, bool on)
+{
+    for (unsigned i = 0; i < s->listeners; i++) {
+        fd_watch_set(s->listen_watches[i], on ? FD_READ : 0);
+    }
+}
+
+/* --- output ----------------------------------------------------------------------------------- */
+
+/* Sends what is encoded. 0, or -errno when the connection is broken. The mutex is held. */
+static int send_locked(struct chardev_socket *s)
+{
+    size_t done = 0;
+    int ret = 0;
+
+    while (done < s->out->len && ret == 0) {
+        ssize_t n = send(s->fd, s->out->data + done, s->out->len - done, MSG_NOSIGNAL);
+        done += n > 0 ? (size_t)n : 0;
+        ret = n < 0 && errno != EINTR ? -errno : 0;
+    }
+    g_byte_array_remove_range(s->out, 0, (guint)done);
+    bool full = ret == -EAGAIN;
+    if (full != s->want_write) {
+        s->want_write = full;
+        update_watch_locked(s);
+    }
+    return full ? 0 : ret;
+}
+
+static void encode_locked(struct chardev_socket *s, const uint8_t *buf, size_t len)
+{
+    if (s->codec) {
+        s->codec_class->encode(s->codec, buf, len, s->out);
+    } else {
+        g_byte_array_append(s->out, buf, (guint)len);
+    }
+}
+
+/* The core's mutex is held. A broken connection is found by the main thread, which reads. */
+static ssize_t socket_write(struct chardev *chr, const uint8_t *buf, size_t len)
+{
+    struct chardev_socket *s = socket_of(chr);
+
+    if (!s->opened || s->closing) {
+        return -ENOTCONN;
+    }
+    int ret = s->out->len ? send_locked(s) : 0;
+    if (ret < 0 || s->out->len) {
+        return ret;
+    }
+    size_t n = MIN(len, (size_t)CHUNK);
+    encode_locked(s, buf, n);
+    ret = send_locked(s);
+    return ret < 0 ? ret : (ssize_t)n;
+}
+
+/* False: broken, or all has been said. */
+static bool flush_out(struct chardev_socket *s)
+{
+    pthread_mutex_lock(&s->chr.lock);
+    int ret = send_locked(s);
+    bool end = ret < 0 || s->out->len > OUT_LIMIT || (s->closing && !s->out->len);
+    pthread_mutex_unlock(&s->chr.lock);
+    if (!end) {
+        chardev_flush(&s->chr);
+    }
+    return !end;
+}
+
+/* --- input ------------------------------------------------------------------------------------ */
+
+static void set_opened(struct chardev_socket *s)
+{
+    pthread_mutex_lock(&s->chr.lock);
+    s->opened = true;
+    pthread_mutex_unlock(&s->chr.lock);
+    chardev_send_event(&s->chr, CHARDEV_OPENED);
+}
+
+static bool codec_ready(const struct chardev_socket *s)
+{
+    return !s->codec || !s->codec_class->ready || s->codec_class->ready(s->codec);
+}
+
+/* False: the connection is to end. */
+static bool decode(struct chardev_socket *s, const uint8_t *buf, size_t len)
+{
+    struct codec_io io = {.in = s->in, .reply = g_byte_array_new()};
+    bool ok = s->codec_class->decode(s->codec, buf, len, &io);
+
+    pthread_mutex_lock(&s->chr.lock);
+    g_byte_array_append(s->out, io.reply->data, io.reply->len);
+    s->closing |= !ok;
+    pthread_mutex_unlock(&s->chr.lock);
+    bool go_on = (io.reply->len == 0 && ok) || flush_out(s);
+    g_byte_array_free(io.reply, TRUE);
+    if (go_on && !s->opened && codec_ready(s)) {
+        set_opened(s);
+    }
+    for (; io.breaks && s->opened; io.breaks--) {
+        chardev_send_event(&s->chr, CHARDEV_BREAK);
+    }
+    return go_on;
+}
+
+/* One read. False: the connection is to end. */
+static bool receive(struct chardev_socket *s)
+{
+    uint8_t buf[IN_MAX];
+    size_t room = IN_MAX - MIN(s->in->len, (guint)IN_MAX);
+    ssize_t n = room ? recv(s->fd, buf, room, 0) : 0;
+
+    if (n < 0) {
+        return errno == EAGAIN || errno == EINTR;
+    }
+    if (n == 0) {
+        return false;
+    }
+    if (s->closing) {
+        return true;
+    }
+    if (s->codec) {
+        return decode(s, buf, (size_t)n);
+    }
+    g_byte_array_append(s->in, buf, (guint)n);
+    return true;
+}
+
+/* Hands over what the frontend has room for. It may disconnect us meanwhile. */
+static void deliver(void *opaque)
+{
+    struct chardev_socket *s = opaque;
+    uint8_t buf[IN_MAX];
+    size_t room;
+
+    while (s->in->len && (room = chardev_can_read(&s->chr)) > 0) {
+        size_t n = MIN(room, (size_t)s->in->len);
+        memcpy(buf, s->in->data, n);
+        g_byte_array_remove_range(s->in, 0, (guint)n);
+        chardev_input(&s->chr, buf, n);
+    }
+    set_in_full(s, s->in->len >= IN_MAX);
+}
+
+/* Called from the frontend's read, often on a vCPU's thread: not back into it at once. */
+static void socket_accept_input(struct chardev *chr)
+{
+    struct chardev_socket *s = socket_of(chr);
+
+    if (s->in->len) {
+        deferred_schedule(&s->deliver);
+    }
+}
+
+/* --- connections ------------------------------------------------------------------------------ */
+
+static void set_label(struct chardev_socket *s, const char *peer)
+{
+    const struct sock_address *a = &s->addrs.list[s->server ? 0 : s->attempt];
+    const char *kind = s->codec_class ? s->codec_class->name : "tcp";
+    char *text = s->addrs.count ? sock_address_text(&a->sa, a->len) : g_strdup("inherited");
+
+    kind = s->addrs.count && a->sa.ss_family == AF_UNIX ? "unix" : kind;
+    g_free(s->chr.label);
+    s->chr.label = g_strdup_printf("%s%s:%s%s%s%s", peer ? "" : "disconnected:", kind, text,
+                                   s->server ? ",server=on" : "", peer && *peer ? " <-> " : "",
+                                   peer ? peer : "");
+    g_free(text);
+}
+
+static void label_peer(struct chardev_socket *s)
+{
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof(peer);
+    bool named = s->server && getpeername(s->fd, (struct sockaddr *)&peer, &len) == 0 &&
+                 peer.ss_family != AF_UNIX;
+    char *text = named ? sock_address_text(&peer, len) : g_strdup("");
+
+    set_label(s, text);
+    g_free(text);
+}
+
+static void connection_event(void *opaque, unsigned events);
+
+/* There is a connection. */
+static void connected(struct chardev_socket *s)
+{
+    int one = 1;
+
+    g_byte_array_set_size(s->in, 0);
+    if (s->nodelay) {
+        setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    }
+    setsockopt(s->fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+    pthread_mutex_lock(&s->chr.lock);
+    g_byte_array_set_size(s->out, 0);
+    s->in_full = s->want_write = s->closing = s->connecting = false;
+    s->codec = s->codec_class ? s->codec_class->new () : NULL;
+    if (s->codec && s->codec_class->hello) {
+        s->codec_class->hello(s->codec, s->out);
+    }
+    pthread_mutex_unlock(&s->chr.lock);
+    if (!s->watch) {
+        s->watch = fd_watch_new(s->fd, FD_READ, connection_event, s);
+    } else {
+        fd_watch_set(s->watch, FD_READ);
+    }
+    label_peer(s);
+    TRACE(chardev_socket_connected, "%s", s->chr.label);
+    if (!flush_out(s)) {
+        disconnect(s);
+    } else if (codec_ready(s)) {
+        set_opened(s);
+    }
+}
+
+static void close_connection(struct chardev_socket *s)
+{
+    fd_watch_free(s->watch);
+    pthread_mutex_lock(&s->chr.lock);
+    s->watch = NULL;
+    if (s->fd >= 0) {
+        close(s->fd);
+    }
+    s->fd = -1;
+    s->opened = s->connecting = false;
+    g_byte_array_set_size(s->out, 0);
+    if (s->codec) {
+        s->codec_class->free(s->codec);
+        s->codec = NULL;
+    }
+    pthread_mutex_unlock(&s->chr.lock);
+}
+
+static gboolean reconnect_now(gpointer data)
+{
+    struct chardev_socket *s = data;
+
+    s->reconnect_timer = 0;
+    s->attempt = 0;
+    start_connecting(s);
+    return G_SOURCE_REMOVE;
+}
+
+/* No connection: wait for the next client, or try again later. */
+static void wait_for_next(struct chardev_socket *s)
+{
+    listen_for_more(s, true);
+    if (s->reconnect_ms && !s->reconnect_timer) {
+        s->reconnect_timer = g_timeout_add(s->reconnect_ms, reconnect_now, s);
+    }
+}
+
+static void disconnect(struct chardev_socket *s)
+{
+    bool tell = s->opened;
+
+    TRACE(chardev_socket_disconnected, "%s", s->chr.label);
+    close_connection(s);
+    deliver(s); /* what it sent last */
+    set_label(s, NULL);
+    wait_for_next(s);
+    chardev_drop_output(&s->chr);
+    if (tell) {
+        chardev_send_event(&s->chr, CHARDEV_CLOSED);
+    }
+}
+
+static int connect_result(int fd)
+{
+    int e = 0;
+    socklen_t len = sizeof(e);
+
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &len) < 0 ? -errno : -e;
+}
+
+static void connection_event(void *opaque, unsigned events)
+{
+    struct chardev_socket *s = opaque;
+
+    if (s->connecting) {
+        if (connect_result(s->fd) == 0) {
+            connected(s);
+        } else {
+            close_connection(s);
+            s->attempt++;
+            start_connecting(s);
+        }
+        return;
+    }
+    if ((events & FD_WRITE) && !flush_out(s)) {
+        disconnect(s);
+        return;
+    }
+    if ((events & (FD_READ | FD_HUP)) && !receive(s)) {
+        disconnect(s);
+        return;
+    }
+    deliver(s);
+}
+
+/* Tries one address after the other. */
+static void start_connecting(struct chardev_socket *s)
+{
+    for (; s->attempt < s->addrs.count; s->attempt++) {
+        s->fd = sock_connect(&s->addrs.list[s->attempt], &s->connecting);
+        if (s->fd >= 0 && s->connecting) {
+            s->watch = fd_watch_new(s->fd, FD_WRITE, connection_event, s);
+            return;
+        }
+        if (s->fd >= 0) {
+            connected(s);
+            return;
+        }
+        s->fd = -1;
+    }
+    s->attempt = 0;
+    wait_for_next(s);
+}
+
+static int accept_one(int listen_fd)
+{
+    return accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+static void client_waits(void *opaque, unsigned events)
+{
+    struct chardev_socket *s = opaque;
+
+    for (unsigned i = 0; i < s->listeners && s->fd < 0; i++) {
+        s->fd = accept_one(s->listen_fds[i]);
+    }
+    if (s->fd >= 0) {
+        listen_for_more(s, false);
+        connected(s);
+    }
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static void start_listening(struct chardev_socket *s)
+{
+    for (unsigned i = 0; i < s->listeners; i++) {
+        s->listen_watches[i] = fd_watch_new(s->listen_fds[i], FD_READ, client_waits, s);
+    }
+    set_label(s, NULL);
+}
+
+/* wait=on: nothing goes on before there is a client. */
+static int wait_for_client(struct chardev_socket *s, struct error **err)
+{
+    fprintf(stderr, "waiting for a connection on %s\n", s->chr.label);
+    while (s->fd < 0) {
+        int i = sock_wait(s->listen_fds, s->listeners, POLLIN);
+        if (i < 0) {
+            error_set(err, "interrupted while waiting for a connection");
+            return i;
+        }
+        client_waits(s, FD_READ);
+    }
+    return 0;
+}
+
+static int open_server(struct chardev_socket *s, const struct chardev_opts *opts,
+                       struct error **err)
+{
+    int n = sock_listen(&s->addrs, (uint16_t)opts->to, s->listen_fds, err);
+
+    if (n < 0) {
+        return n;
+    }
+    s->listeners = (unsigned)n;
+    start_listening(s);
+    return opts->wait && !opts->hot ? wait_for_client(s, err) : 0;
+}
+
+/* Without reconnect= the connection must come about now, unless the machine runs already. */
+static int open_client(struct chardev_socket *s, const struct chardev_opts *opts,
+                       struct error **err)
+{
+    int ret = -ENOENT;
+
+    s->attempt = 0;
+    if (s->reconnect_ms) {
+        set_label(s, NULL);
+        start_connecting(s);
+        return 0;
+    }
+    for (; s->attempt < s->addrs.count; s->attempt++) {
+        bool pending;
+        int fd = sock_connect(&s->addrs.list[s->attempt], &pending);
+        ret = fd < 0 ? fd : 0;
+        if (fd >= 0 && pending && opts->hot) {
+            s->fd = fd;
+            s->connecting = true;
+            s->watch = fd_watch_new(fd, FD_WRITE, connection_event, s);
+            return 0;
+        }
+        if (fd >= 0 && pending) {
+            ret = sock_wait(&fd, 1, POLLOUT);
+            ret = ret < 0 ? ret : connect_result(fd);
+        }
+        if (fd >= 0 && ret == 0) {
+            s->fd = fd;
+            connected(s);
+            return 0;
+        }
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+    s->attempt = 0;
+    set_label(s, NULL);
+    return error_set_errno(err, -ret, "connecting to %s", strchr(s->chr.label, ':') + 1);
+}
+
+/* A descriptor somebody left open for us. */
+static int open_fd(struct chardev_socket *s, const struct chardev_opts *opts, struct error **err)
+{
+    int listening = 0, fd;
+    socklen_t len = sizeof(listening);
+    char *end;
+
+    fd = (int)strtol(opts->fd, &end, 10);
+    if (*end || end == opts->fd || fd < 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0) {
+        error_set(err, "fd=%s is not the number of an open socket", opts->fd);
+        return -EINVAL;
+    }
+    if (!!listening != opts->server) {
+        error_set(err, "fd=%s is %s socket, server=%s", opts->fd,
+                  listening ? "a listening" : "not a listening", opts->server ? "on" : "off");
+        return -EINVAL;
+    }
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    g_unix_set_fd_nonblocking(fd, TRUE, NULL);
+    s->from_fd = true;
+    if (listening) {
+        s->listen_fds[s->listeners++] = fd;
+        start_listening(s);
+        return opts->wait && !opts->hot ? wait_for_client(s, err) : 0;
+    }
+    s->fd = fd;
+    connected(s);
+    return 0;
+}
+
+static void release(struct chardev_socket *s)
+{
+    if (s->reconnect_timer) {
+        g_source_remove(s->reconnect_timer);
+    }
+    deferred_cancel(&s->deliver);
+    close_connection(s);
+    for (unsigned i = 0; i < s->listeners; i++) {
+        fd_watch_free(s->listen_watches[i]);
+        close(s->listen_fds[i]);
+    }
+    g_byte_array_free(s->in, TRUE);
+    g_byte_array_free(s->out, TRUE);
+}
+
+static int check_options(const struct chardev_opts *opts, struct error **err)
+{
+    const char *wrong = NULL;
+
+    if (!!opts->path + !!(opts->port || opts->host) + !!opts->fd != 1) {
+        wrong = "takes one of path=, host= with port=, and fd=";
+    } else if (opts->server && (opts->reconnect || opts->reconnect_ms)) {
+        wrong = "a server does not reconnect";
+    } else if (opts->reconnect && opts->reconnect_ms) {
+        wrong = "takes reconnect= or reconnect-ms=, not both";
+    } else if (opts->fd && (opts->reconnect || opts->reconnect_ms)) {
+        wrong = "an inherited connection cannot be made again";
+    } else if (opts->telnet && !opts->server) {
+        wrong = "telnet is for servers";
+    }
+    if (wrong) {
+        error_set(err, "chardev socket: %s", wrong);
+    }
+    return wrong ? -EINVAL : 0;
+}
+
+static int socket_open(struct chardev *chr, const struct chardev_opts *opts, struct error **err)
+{
+    struct chardev_socket *s = socket_of(chr);
+    int ret = check_options(opts, err);
+
+    if (ret < 0 || (!opts->fd && sock_resolve(opts, SOCK_STREAM, &s->addrs, err) < 0)) {
+        return -EINVAL;
+    }
+    s->fd = -1;
+    s->in = g_byte_array_new();
+    s->out = g_byte_array_new();
+    deferred_init(&s->deliver, deliver, s);
+    s->server = opts->server;
+    s->nodelay = opts->nodelay && !opts->path;
+    s->reconnect_ms = opts->reconnect_ms ? opts->reconnect_ms : opts->reconnect * 1000;
+    s->codec_class = opts->telnet ? &codec_telnet : NULL;
+    chr->lossy = true;
+    if (opts->fd) {
+        ret = open_fd(s, opts, err);
+    } else {
+        ret = opts->server ? open_server(s, opts, err) : open_client(s, opts, err);
+    }
+    if (ret < 0) {
+        error_prepend(err, "chardev socket: ");
+        release(s);
+    }
+    return ret;
+}
+
+/* What is still queued gets a last chance of a second, if it moves at all. */
+static void drain(struct chardev_socket *s)
+{
+    for (int i = 0; i < 100 && s->opened; i++) {
+        bool empty = chardev_flush(&s->chr);
+        pthread_mutex_lock(&s->chr.lock);
+        int ret = send_locked(s);
+        empty = ret < 0 || (empty && !s->out->len);
+        pthread_mutex_unlock(&s->chr.lock);
+        if (empty) {
+            return;
+        }
+        g_usleep(10000);
+    }
+}
+
+static void socket_close(struct chardev *chr)
+{
+    struct chardev_socket *s = socket_of(chr);
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&s->addrs.list[0].sa;
+
+    drain(s);
+    release(s);
+    if (s->server && !s->from_fd && un->sun_family == AF_UNIX && un->sun_path[0]) {
+        g_unlink(un->sun_path);
+    }
+}
+
+CHARDEV_DEFINE(chardev_socket, .name = "socket",
+               .help = "TCP or Unix socket: host=, port= or path= or fd=; server=, wait=, telnet=, "
+                       "nodelay=, reconnect=",
+               .state_size = sizeof(struct chardev_socket), .open = socket_open,
+               .close = socket_close, .write = socket_write, .accept_input = socket_accept_input);

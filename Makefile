@@ -6,6 +6,7 @@
 #
 #   obj-y += hw/char/serial.o            part of doppel and of every test
 #   obj-$(CONFIG_SLIRP) += net/user.o    only if configured
+#   together-y += translator/ir.o        of obj-y, those optimised as one unit
 #   cflags-hw/char/serial.o = -O3        extra flags of one object
 #   generated-y += hw/acpi/dsdt.aml.h    made under build/generated/ first
 #   tool-y += doppel-img                 another program ...
@@ -69,6 +70,11 @@ include $(BUILD_MKS)
 GENERATED := $(addprefix $(G)/,$(sort $(generated-y)))
 OBJS      := $(addprefix $(B)/obj/,$(sort $(obj-y)))
 TEST_LIB  := $(addprefix $(B)/obj/,$(sort $(test-obj-y)))
+# Optimising across files while linking, once for all programs: those objects become one.
+ifeq ($(CONFIG_LTO)$(filter-out release,$(MODE)),y)
+TOGETHER  := $(addprefix $(B)/obj/,$(sort $(together-y)))
+OBJS      := $(filter-out $(TOGETHER),$(OBJS)) $(B)/obj/together.o
+endif
 MAIN      := $(if $(wildcard system/main.c),$(B)/obj/system/main.o)
 PROGRAMS  := $(if $(MAIN),$(B)/doppel) $(addprefix $(B)/,$(tool-y))
 TESTS     := $(if $(filter y,$(CONFIG_CHECK)),$(sort $(test-y)))
@@ -103,6 +109,11 @@ $(B)/obj/%.o: %.S config.mk | $(GENERATED)
 	@mkdir -p $(@D)
 	$(call say,AS,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) $(cflags-$*.o) -MMD -MP -c -o $@ $<
+
+$(TOGETHER): private USER_CFLAGS += -O3 -flto
+$(B)/obj/together.o: $(TOGETHER)
+	$(call say,LTO,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -O3 -flto -flto-partition=one -r -flinker-output=nolto-rel -nostdlib -o $@ $^
 
 # The list of members is part of the archive's identity.
 $(B)/libdoppel.list: FORCE
@@ -192,6 +203,6 @@ clean:
 distclean: clean
 	rm -rf build config.mk config.h
 
--include $(OBJS:.o=.d) $(MAIN:.o=.d) $(TEST_LIB:.o=.d) $(TESTS:%=$(B)/obj/%.d)
+-include $(OBJS:.o=.d) $(TOGETHER:.o=.d) $(MAIN:.o=.d) $(TEST_LIB:.o=.d) $(TESTS:%=$(B)/obj/%.d)
 -include $(foreach t,$(tool-y),$(patsubst %.o,$(B)/obj/%.d,$(tool-obj-$(t))))
 -include $(HEADERS:%=$(B)/headers/%.ok.d)

@@ -13,3 +13,5 @@ obj-y += frontends/x86/interrupt.o frontends/x86/smm.o frontends/x86/msr.o front
 obj-y += frontends/x86/io.o frontends/x86/helper_sys.o frontends/x86/gen_sys.o frontends/x86/frontend.o
 obj-y += frontends/x86/helper_fpu.o frontends/x86/helper_int.o frontends/x86/helper_string.o
 obj-y += frontends/x86/boot.o
+together-y += $(addprefix frontends/x86/,decode.o translate.o gen.o gen_int.o gen_flow.o gen_string.o \
+    gen_sse.o gen_x87.o gen_sys.o)

@@ -11,6 +11,7 @@
 #include "block/block.h"
 #include "chardev/chardev.h"
 #include "hw/core/device.h"
+#include "hw/core/hotplug.h"
 #include "hw/display/vga.h"
 #include "system/runstate.h"
 #include "system/version.h"
@@ -127,6 +128,24 @@ static void cmd_change(struct monitor *m, char **words)
     if (dev && !words[1]) {
         print(m, "Error: change needs a file\n");
     } else if (dev && block_insert(dev, words[1], words[2], false, &err) < 0) {
+        print_error(m, err);
+    }
+}
+
+static void cmd_device_add(struct monitor *m, char **words)
+{
+    struct error *err = NULL;
+
+    if (device_add_text(words[0] ? words[0] : "", &err) < 0) {
+        print_error(m, err);
+    }
+}
+
+static void cmd_device_del(struct monitor *m, char **words)
+{
+    struct error *err = NULL;
+
+    if (device_del(words[0] ? words[0] : "", &err) < 0) {
         print_error(m, err);
     }
 }
@@ -252,6 +271,8 @@ static const struct command commands[] = {
     {"change", "drive file [format]", "change a removable medium", cmd_change},
     {"cont", "", "go on", cmd_cont},
     {"c", "", "as cont", cmd_cont},
+    {"device_add", "driver[,prop=value...]", "plug a device in", cmd_device_add},
+    {"device_del", "id", "ask the guest to let go of a device", cmd_device_del},
     {"eject", "[-f] drive", "take a removable medium out", cmd_eject},
     {"help", "", "this list", cmd_help},
     {"?", "", "as help", cmd_help},

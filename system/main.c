@@ -13,6 +13,7 @@
 #include "chardev/chardev.h"
 #include "frontends/x86/frontend.h"
 #include "hw/core/device.h"
+#include "hw/core/hotplug.h"
 #include "hw/core/lock.h"
 #include "hw/core/memory.h"
 #include "hw/machine/machine.h"
@@ -162,46 +163,6 @@ static int check_limits(const struct machine_class *m, const struct options *o, 
     return 0;
 }
 
-static int make_device(const char *text, struct error **err)
-{
-    struct device *dev = NULL;
-    struct bus *bus = NULL;
-    struct opt_list list;
-
-    opt_list_parse(&list, text, "driver");
-    const char *driver = opt_list_get(&list, "driver"), *bus_name = opt_list_get(&list, "bus");
-    int ret = driver ? 0 : -EINVAL;
-    if (!driver) {
-        error_set(err, "-device needs a driver");
-    } else if (bus_name && !(bus = bus_find(bus_name))) {
-        error_set(err, "-device %s: there is no bus '%s'", driver, bus_name);
-        ret = -ENOENT;
-    } else {
-        const struct device_class *cls = device_class_find(driver);
-        if (cls && cls->no_user) {
-            error_set(err, "-device %s: part of the machine, not to be added", driver);
-            ret = -EINVAL;
-        } else {
-            dev = device_new(driver, opt_list_get(&list, "id"), err);
-            ret = dev ? 0 : -EINVAL;
-        }
-    }
-    for (unsigned i = 0; i < list.count && ret == 0; i++) {
-        const char *name = list.pairs[i].name, *value = list.pairs[i].value;
-        if (strcmp(name, "driver") && strcmp(name, "id") && strcmp(name, "bus")) {
-            ret = device_set_prop(dev, name, value ? value : "on", err);
-        }
-    }
-    if (ret == 0) {
-        ret = device_realize(dev, bus, err);
-    }
-    if (ret < 0 && dev) {
-        device_free(dev);
-    }
-    opt_list_free(&list);
-    return ret;
-}
-
 static int select_cpu(const struct machine_class *m, const struct options *o, struct error **err)
 {
     cpu_model_set_topology(o->cfg.smp.sockets, o->cfg.smp.dies, o->cfg.smp.cores,
@@ -252,10 +213,12 @@ static int build_machine(struct options *o, struct error **err)
         return -EINVAL;
     }
     for (unsigned i = 0; i < o->devices->len; i++) {
-        if (make_device(g_ptr_array_index(o->devices, i), err) < 0) {
+        if (device_add_text(g_ptr_array_index(o->devices, i), err) < 0) {
+            error_prepend(err, "-device: ");
             return -EINVAL;
         }
     }
+    device_hotplug_begin();
     reset_handler_add(&cpus);
     return make_monitors(o, err) < 0 ? -EINVAL : accel_start(err);
 }

@@ -76,6 +76,80 @@ DefinitionBlock ("", "DSDT", 1, "DOPPEL", "DPLPC", 1)
                 SLOT0 (0x1c), SLOT1 (0x1d), SLOT2 (0x1e), SLOT3 (0x1f)
             })
 
+            /* Hot-plug registers (hw/acpi/pci_hotplug.c): slots filled, slots to let go of, slots let
+               go of, slots that can be emptied, number of the bus. */
+            OperationRegion (PCST, SystemIO, 0xae00, 0x14)
+            Field (PCST, DWordAcc, NoLock, WriteAsZeros)
+            {
+                PCIU, 32,
+                PCID, 32,
+                B0EJ, 32,
+                PRMV, 32,
+                BNUM, 32
+            }
+            Mutex (BLCK, 0)
+
+            Device (PHPR)
+            {
+                Name (_HID, EisaId ("PNP0C02"))
+                Name (_UID, "PCI hot-plug")
+                Name (_CRS, ResourceTemplate ()
+                {
+                    IO (Decode16, 0xae00, 0xae00, 1, 0x14)
+                    IO (Decode16, 0xafe0, 0xafe0, 1, 0x04)
+                })
+            }
+
+            Method (PCEJ, 1, NotSerialized)
+            {
+                Acquire (BLCK, 0xffff)
+                BNUM = 0
+                B0EJ = 1 << Arg0
+                Release (BLCK)
+                Return (0)
+            }
+            Method (PCRM, 1, NotSerialized)
+            {
+                Acquire (BLCK, 0xffff)
+                BNUM = 0
+                Local0 = PRMV
+                Release (BLCK)
+                Return ((Local0 >> Arg0) & 1)
+            }
+
+            /* Slots 0 (host bridge) and 1 (south bridge) are the board's. */
+#define HPSLOT(name, n) \
+            Device (name) \
+            { \
+                Name (_ADR, (n << 16)) \
+                Name (_SUN, n) \
+                Method (_EJ0, 1) { PCEJ (n) } \
+                Method (_RMV) { Return (PCRM (n)) } \
+            }
+#define HPSLOTS(X) \
+            X (S02, 0x02) X (S03, 0x03) X (S04, 0x04) X (S05, 0x05) X (S06, 0x06) X (S07, 0x07) \
+            X (S08, 0x08) X (S09, 0x09) X (S0A, 0x0a) X (S0B, 0x0b) X (S0C, 0x0c) X (S0D, 0x0d) \
+            X (S0E, 0x0e) X (S0F, 0x0f) X (S10, 0x10) X (S11, 0x11) X (S12, 0x12) X (S13, 0x13) \
+            X (S14, 0x14) X (S15, 0x15) X (S16, 0x16) X (S17, 0x17) X (S18, 0x18) X (S19, 0x19) \
+            X (S1A, 0x1a) X (S1B, 0x1b) X (S1C, 0x1c) X (S1D, 0x1d) X (S1E, 0x1e) X (S1F, 0x1f)
+            HPSLOTS (HPSLOT)
+
+#define HPNOTE(name, n) If (Arg0 & (1 << n)) { Notify (name, Arg1) }
+            Method (DVNT, 2, NotSerialized)
+            {
+                HPSLOTS (HPNOTE)
+            }
+            Method (PCNT, 0, NotSerialized)
+            {
+                Acquire (BLCK, 0xffff)
+                BNUM = 0
+                Local0 = PCIU
+                Local1 = PCID
+                Release (BLCK)
+                DVNT (Local0, 1) /* device check */
+                DVNT (Local1, 3) /* eject request */
+            }
+
             Device (ISA)
             {
                 Name (_ADR, 0x00010000)
@@ -233,5 +307,6 @@ DefinitionBlock ("", "DSDT", 1, "DOPPEL", "DPLPC", 1)
     Scope (\_GPE)
     {
         Name (_HID, "ACPI0006") /* the GPE block device */
+        Method (_E01, 0) { \_SB.PCI0.PCNT () } /* PCI hot-plug */
     }
 }

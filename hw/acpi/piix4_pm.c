@@ -10,6 +10,7 @@
 #include "hw/acpi/piix4_pm.h"
 
 #include "hw/acpi/acpi_pm.h"
+#include "hw/acpi/pci_hotplug.h"
 #include "hw/core/vmstate.h"
 #include "hw/isa/isa.h"
 #include "system/cpu.h"
@@ -32,6 +33,7 @@
 struct piix4_pm {
     struct pci_device pci;
     struct acpi_pm pm;
+    struct acpi_pci_hotplug hotplug;
     struct mem_region pm_io;  /* 64 bytes at PMBA */
     struct mem_region apm_io; /* B2h, B3h */
     struct mem_region smb_io; /* 16 bytes at SMBBA */
@@ -177,6 +179,8 @@ static int piix4_pm_realize(struct device *dev, struct error **err)
     mem_region_add(as_io.root, 0, &s->smb_io);
     mem_region_add(as_io.root, PIIX4_SMI_CMD, &s->apm_io);
     mem_region_add(as_io.root, PIIX4_GPE_BASE, &s->pm.gpe_io);
+    acpi_pci_hotplug_init(&s->hotplug, s->pci.bus, &s->pm);
+    mem_region_add(as_io.root, ACPI_PCI_HOTPLUG_BASE, &s->hotplug.io);
     update_mapping(s);
     return 0;
 }
@@ -189,6 +193,8 @@ static void piix4_pm_unrealize(struct device *dev)
     mem_region_del(as_io.root, &s->smb_io);
     mem_region_del(as_io.root, &s->apm_io);
     mem_region_del(as_io.root, &s->pm.gpe_io);
+    mem_region_del(as_io.root, &s->hotplug.io);
+    acpi_pci_hotplug_fini(&s->hotplug);
     mem_region_fini(&s->pm_io);
     mem_region_fini(&s->smb_io);
     mem_region_fini(&s->apm_io);
@@ -200,6 +206,7 @@ static void piix4_pm_reset(struct device *dev, enum reset_kind kind)
     struct piix4_pm *s = pm_of(dev);
 
     acpi_pm_reset(&s->pm, kind);
+    acpi_pci_hotplug_reset(&s->hotplug, kind);
     s->apmc = s->apms = 0;
     s->smb_sts = s->smb_cnt = s->smb_cmd = s->smb_addr = 0;
     memset(s->smb_data, 0, sizeof(s->smb_data));
@@ -214,7 +221,7 @@ static int piix4_pm_post_load(void *state, unsigned version, struct error **err)
 
 static const struct vmstate piix4_pm_vmstate = {
     .name = "PIIX4_PM",
-    .version = 1,
+    .version = 2,
     .post_load = piix4_pm_post_load,
     .fields =
         (const struct vm_field[]){
@@ -227,6 +234,9 @@ static const struct vmstate piix4_pm_vmstate = {
             VM_U8(struct piix4_pm, smb_cmd),
             VM_U8(struct piix4_pm, smb_addr),
             VM_U8_ARRAY(struct piix4_pm, smb_data),
+            VM_U32_SINCE(struct piix4_pm, hotplug.up, 2),
+            VM_U32_SINCE(struct piix4_pm, hotplug.down, 2),
+            VM_U32_SINCE(struct piix4_pm, hotplug.bus_select, 2),
             VM_END,
         },
 };

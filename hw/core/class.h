@@ -18,4 +18,7 @@ int class_unknown_prop(const struct device_class *cls, const char *prop, struct 
 
 int class_apply_globals(struct device *dev, struct error **err);
 
+/* hotplug.c: it is being freed otherwise. */
+void device_forget_leaving(struct device *dev);
+
 #endif

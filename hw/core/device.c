@@ -5,6 +5,7 @@
 #include "hw/core/device.h"
 
 #include "hw/core/class.h"
+#include "hw/core/clock.h"
 #include "hw/core/lock.h"
 #include "hw/core/props.h"
 #include "hw/core/regs.h"
@@ -12,6 +13,8 @@
 #include "util/trace.h"
 
 #include <errno.h>
+
+#define UNPLUG_PATIENCE_NS (5 * NS_PER_SEC)
 
 static TAILQ_HEAD(, device) devices = TAILQ_HEAD_INITIALIZER(devices); /* realized */
 static TAILQ_HEAD(, device) newborn = TAILQ_HEAD_INITIALIZER(newborn); /* not realized */
@@ -393,22 +396,40 @@ void device_free(struct device *dev)
 {
     if (dev->realized)
         device_unrealize(dev);
+    device_forget_leaving(dev);
     TAILQ_REMOVE(&newborn, dev, link);
     class_for_each_prop(dev->cls, release_prop, dev);
     g_free(dev->id);
     g_free(dev);
 }
 
+/* A guest that does not answer (no driver yet) may be asked again after a while. */
+static bool unplug_under_way(const struct device *dev)
+{
+    return dev->leaving || (dev->unplug_pending && clock_now(CLK_REALTIME) - dev->unplug_asked <
+                                                       UNPLUG_PATIENCE_NS);
+}
+
 int device_unplug_request(struct device *dev, struct error **err)
 {
     const struct bus *bus = dev->bus;
+    int ret;
 
     if (!dev->cls->hotpluggable || !bus || !bus->hotpluggable || !bus->ops->unplug_request) {
         error_set(err, "device '%s' cannot be unplugged", dev->id ? dev->id : dev->cls->name);
         return -EBUSY;
     }
+    if (unplug_under_way(dev)) {
+        error_set(err, "device '%s' is being unplugged already",
+                  dev->id ? dev->id : dev->cls->name);
+        return -EBUSY;
+    }
     dev->unplug_pending = true;
-    return bus->ops->unplug_request(dev->bus, dev, err);
+    dev->unplug_asked = clock_now(CLK_REALTIME);
+    ret = bus->ops->unplug_request(dev->bus, dev, err);
+    if (ret < 0)
+        dev->unplug_pending = false;
+    return ret;
 }
 
 /* --- reset ---------------------------------------------------------------- */

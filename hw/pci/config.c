@@ -64,7 +64,7 @@ static uint64_t decoded_addr(const struct pci_device *pci, unsigned n)
     uint16_t need = bar->flags & PCI_BAR_IO ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
     uint64_t addr = pci_get_long(pci, off);
 
-    if (!(pci_get_word(pci, PCI_COMMAND) & need))
+    if (pci->ejected || !(pci_get_word(pci, PCI_COMMAND) & need))
         return PCI_BAR_UNMAPPED;
     if (n == PCI_BAR_ROM && !(addr & PCI_ROM_ENABLE))
         return PCI_BAR_UNMAPPED;

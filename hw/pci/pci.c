@@ -4,6 +4,7 @@
  */
 #include "hw/pci/pci.h"
 
+#include "hw/core/hotplug.h"
 #include "hw/core/vmstate.h"
 #include "hw/pci/pci_int.h"
 #include "util/datafile.h"
@@ -302,6 +303,21 @@ static int auto_address(const struct pci_bus *bus, struct error **err)
 }
 
 /* A function other than 0 needs a function 0 that says there are more. */
+static int check_first_function(const struct pci_bus *bus, const struct pci_device *pci,
+                                unsigned slot, struct error **err)
+{
+    if (pci->prop_multifunction || pci->dev.cls->pci->multifunction)
+        return 0;
+    for (unsigned fn = 1; fn < 8; fn++) {
+        if (bus->devices[PCI_DEVFN(slot, fn)]) {
+            error_set(err, "slot %x has further functions: function 0 needs multifunction=on",
+                      slot);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
 static int check_function(const struct pci_bus *bus, const struct pci_device *pci, int devfn,
                           struct error **err)
 {
@@ -317,7 +333,7 @@ static int check_function(const struct pci_bus *bus, const struct pci_device *pc
                   first->dev.cls->name);
         return -EINVAL;
     }
-    return 0;
+    return PCI_FUNC(devfn) ? 0 : check_first_function(bus, pci, PCI_SLOT(devfn), err);
 }
 
 static int pci_plug(struct bus *b, struct device *dev, struct error **err)
@@ -390,6 +406,15 @@ static void pci_address(const struct bus *bus, const struct device *dev, char *b
     const struct pci_device *pci = container_of(dev, struct pci_device, dev);
 
     snprintf(buf, size, "%02x.%x", PCI_SLOT(pci->devfn), PCI_FUNC(pci->devfn));
+}
+
+void pci_eject(struct pci_device *pci)
+{
+    pci->ejected = true;
+    pci_set_irq(pci, 0);
+    __atomic_store_n(&pci->config[PCI_COMMAND], 0, __ATOMIC_RELAXED);
+    pci_unmap_bars(pci);
+    device_unplug_finish(&pci->dev);
 }
 
 static int pci_unplug_request(struct bus *b, struct device *dev, struct error **err)
@@ -469,8 +494,11 @@ static bool is_bridge(const struct pci_device *pci)
 
 struct pci_device *pci_find(struct pci_bus *root, unsigned number, uint8_t devfn)
 {
-    if (number == pci_bus_number(root))
-        return root->devices[devfn];
+    if (number == pci_bus_number(root)) {
+        struct pci_device *pci = root->devices[devfn];
+
+        return pci && !pci->ejected ? pci : NULL;
+    }
     for (unsigned i = 0; i < 256; i++) {
         struct pci_device *pci = root->devices[i];
 

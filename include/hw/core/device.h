@@ -260,6 +260,9 @@ struct device {
     bool realized;
     bool hotplugged;
     bool unplug_pending;
+    int64_t unplug_asked;                /* when, CLK_REALTIME */
+    bool leaving;                        /* the guest has let go, waits to be freed ... */
+    TAILQ_ENTRY(device) leaving_link;    /* ... on this list of hotplug.c */
     unsigned instance;            /* counts the devices of the class from 0 */
     TAILQ_HEAD(, bus) buses;      /* the buses it provides */
     TAILQ_ENTRY(device) bus_link; /* on its bus */

@@ -209,6 +209,8 @@ struct pci_device {
     struct mem_region rom;
     bool has_rom;
 
+    bool ejected; /* off the air for good, soon to be freed */
+
     uint8_t intx_level;        /* as the device drives it; bit 0 */
     uint8_t intx_driven;       /* as the bus sees it */
     struct irq intx;           /* input form of pci_set_irq(), see pci_irq() */
@@ -355,6 +357,10 @@ void pci_bus_set_intx(struct pci_bus *bus, const struct pci_intx_ops *ops, void 
 unsigned pci_intx_swizzle(void *opaque, const struct pci_device *pci, unsigned pin);
 /* Is a line asserted now? For routers when routing has changed. */
 bool pci_bus_intx_level(const struct pci_bus *bus, unsigned line);
+
+/* The guest has let go of the function: nothing answers at its address any more and it does no
+ * DMA; it is freed as soon as no vCPU can be in it. */
+void pci_eject(struct pci_device *pci);
 
 void pci_bus_set_hotplug(struct pci_bus *bus, const struct pci_hotplug_ops *ops, void *opaque);
 

@@ -21,6 +21,7 @@
 #include "system/cpu.h"
 #include "system/cpu_model.h"
 #include "system/mainloop.h"
+#include "system/object.h"
 #include "system/options.h"
 #include "system/runstate.h"
 #include "util/error.h"
@@ -208,6 +209,12 @@ static int build_machine(struct options *o, struct error **err)
             return -EINVAL;
         }
     }
+    for (unsigned i = 0; i < o->objects->len; i++) {
+        if (object_add_text(g_ptr_array_index(o->objects, i), err) < 0) {
+            error_prepend(err, "-object: ");
+            return -EINVAL;
+        }
+    }
     if (make_chardevs(o, err) < 0 || make_drives(o, err) < 0 ||
         accel_create_vcpus(&x86_frontend, o->cfg.smp.cpus, err) < 0 || m->init(&o->cfg, err) < 0) {
         return -EINVAL;
@@ -284,6 +291,7 @@ int main(int argc, char **argv)
     catch_signals();
     device_lock();
     memory_init();
+    object_init();
     chardev_init();
     block_init();
     if (build_machine(&o, &err) < 0 || write_pidfile(o.pidfile, &err) < 0) {

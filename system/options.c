@@ -14,6 +14,7 @@
 #include "chardev/chardev.h"
 #include "hw/core/device.h"
 #include "system/cpu_model.h"
+#include "system/object.h"
 #include "system/version.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -396,6 +397,30 @@ static int set_device(struct options *o, const char *arg, struct error **err)
     return ret < 0 ? ret : append(o->devices, arg);
 }
 
+static int set_object(struct options *o, const char *arg, struct error **err)
+{
+    GString *text = g_string_new(NULL);
+    struct opt_list list;
+    int ret = 0;
+
+    if (asks_for_help(arg)) {
+        object_help(text);
+        print_and_exit(text);
+    }
+    opt_list_parse(&list, arg, "qom-type");
+    for (unsigned i = 0; i < list.count; i++) {
+        if (asks_for_help(list.pairs[i].name)) {
+            ret = object_help_props(opt_list_get(&list, "qom-type"), text, err);
+            if (ret == 0) {
+                print_and_exit(text);
+            }
+        }
+    }
+    opt_list_free(&list);
+    g_string_free(text, TRUE);
+    return ret < 0 ? ret : append(o->objects, arg);
+}
+
 static int set_global(struct options *o, const char *arg, struct error **err)
 {
     struct opt_list list;
@@ -635,6 +660,7 @@ static const struct option_row rows[] = {
     {"uuid",       "UUID",      "UUID of the machine", set_uuid},
     {"nodefaults", NULL,        "no devices but the board's own and those asked for", set_nodefaults},
     {"device",     "DRIVER[,PROP=VALUE...]", "add a device", set_device},
+    {"object",     "TYPE,id=ID[,PROP=VALUE...]", "make an object that devices refer to", set_object},
     {"global",     "DRIVER.PROP=VALUE", "default of a device property", set_global},
     {"readconfig", "FILE",      "options from a file", set_readconfig},
     {"pidfile",    "FILE",      "write the process id to FILE", set_pidfile},
@@ -699,6 +725,7 @@ static void set_defaults(struct options *o)
         .serials = g_ptr_array_new(),
         .parallels = g_ptr_array_new(),
         .monitors = g_ptr_array_new(),
+        .objects = g_ptr_array_new(),
         .devices = g_ptr_array_new(),
         .globals = g_ptr_array_new(),
     };

@@ -28,9 +28,11 @@ static TAILQ_HEAD(, global) globals = TAILQ_HEAD_INITIALIZER(globals);
 const char *bus_type_name(enum bus_type type)
 {
     static const char *const names[BUS_TYPE_COUNT] = {
-        [BUS_SYSTEM] = "system", [BUS_ISA] = "isa",     [BUS_PCI] = "pci",
-        [BUS_IDE] = "ide",       [BUS_SMBUS] = "i2c",   [BUS_FLOPPY] = "floppy",
-        [BUS_SCSI] = "scsi",     [BUS_USB] = "usb-bus", [BUS_VIRTIO] = "virtio-bus",
+        [BUS_SYSTEM] = "system",     [BUS_ISA] = "isa",
+        [BUS_PCI] = "pci",           [BUS_IDE] = "ide",
+        [BUS_SMBUS] = "i2c",         [BUS_FLOPPY] = "floppy",
+        [BUS_SCSI] = "scsi",         [BUS_USB] = "usb-bus",
+        [BUS_VIRTIO] = "virtio-bus", [BUS_VIRTIO_SERIAL] = "virtio-serial-bus",
     };
 
     return names[type];

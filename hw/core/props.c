@@ -411,6 +411,7 @@ static const struct prop_type_row {
     [PROP_TYPE_CHARDEV] = {"chardev", sizeof(void *), parse_object, print_object, release_object},
     [PROP_TYPE_DRIVE] = {"drive", sizeof(void *), parse_object, print_object, release_object},
     [PROP_TYPE_NETDEV] = {"netdev", sizeof(void *), parse_object, print_object, release_object},
+    [PROP_TYPE_OBJECT] = {"object", sizeof(void *), parse_object, print_object, release_object},
     [PROP_TYPE_LINK] = {"device", sizeof(void *), parse_link, print_link, NULL},
 };
 

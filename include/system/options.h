@@ -19,6 +19,7 @@ struct options {
     GPtrArray *serials;  /* const char *, the short forms */
     GPtrArray *parallels;
     GPtrArray *monitors;
+    GPtrArray *objects;       /* "type,id=ID,prop=value" */
     GPtrArray *devices;       /* const char *: "driver,prop=value" */
     GPtrArray *globals;       /* "driver.prop=value" */
     const char *debugcon;     /* short form */

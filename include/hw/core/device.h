@@ -58,6 +58,7 @@ enum prop_type {
     PROP_TYPE_CHARDEV,  /* struct chardev *; these are resolved by name ... */
     PROP_TYPE_DRIVE,    /* struct block_device * */
     PROP_TYPE_NETDEV,   /* struct netdev *; ... by the subsystem: prop_set_resolver() */
+    PROP_TYPE_OBJECT,   /* struct object * (system/object.h) */
     PROP_TYPE_LINK,     /* struct device * of that id */
     PROP_TYPE_COUNT,
 };
@@ -108,6 +109,7 @@ struct prop {
 #define PROP_CHARDEV(nm, S, f, hlp)  PROP_NUM_(nm, PROP_TYPE_CHARDEV, S, f, 0, 0, 0, hlp)
 #define PROP_DRIVE(nm, S, f, hlp)    PROP_NUM_(nm, PROP_TYPE_DRIVE, S, f, 0, 0, 0, hlp)
 #define PROP_NETDEV(nm, S, f, hlp)   PROP_NUM_(nm, PROP_TYPE_NETDEV, S, f, 0, 0, 0, hlp)
+#define PROP_OBJECT(nm, S, f, hlp)   PROP_NUM_(nm, PROP_TYPE_OBJECT, S, f, 0, 0, 0, hlp)
 #define PROP_LINK(nm, S, f, hlp)     PROP_NUM_(nm, PROP_TYPE_LINK, S, f, 0, 0, 0, hlp)
 #define PROP_END                                                                                   \
     {                                                                                              \
@@ -138,6 +140,7 @@ enum bus_type {
     BUS_SCSI,
     BUS_USB,
     BUS_VIRTIO,
+    BUS_VIRTIO_SERIAL,
     BUS_TYPE_COUNT,
 };
 
@@ -260,13 +263,13 @@ struct device {
     bool realized;
     bool hotplugged;
     bool unplug_pending;
-    int64_t unplug_asked;                /* when, CLK_REALTIME */
-    bool leaving;                        /* the guest has let go, waits to be freed ... */
-    TAILQ_ENTRY(device) leaving_link;    /* ... on this list of hotplug.c */
-    unsigned instance;            /* counts the devices of the class from 0 */
-    TAILQ_HEAD(, bus) buses;      /* the buses it provides */
-    TAILQ_ENTRY(device) bus_link; /* on its bus */
-    TAILQ_ENTRY(device) link;     /* among all devices, in the order of realize */
+    int64_t unplug_asked;             /* when, CLK_REALTIME */
+    bool leaving;                     /* the guest has let go, waits to be freed ... */
+    TAILQ_ENTRY(device) leaving_link; /* ... on this list of hotplug.c */
+    unsigned instance;                /* counts the devices of the class from 0 */
+    TAILQ_HEAD(, bus) buses;          /* the buses it provides */
+    TAILQ_ENTRY(device) bus_link;     /* on its bus */
+    TAILQ_ENTRY(device) link;         /* among all devices, in the order of realize */
 };
 
 /*

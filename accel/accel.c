@@ -59,7 +59,7 @@ static const struct accel_ops *const rows[] = {
 static const struct accel_ops *wanted[MAX_WANTED];
 static unsigned n_wanted;
 static const struct accel_ops *chosen;
-static struct accel_config config = {.code_size = MIB(32)};
+static struct accel_config config;
 
 const struct accel_ops *accel_row(unsigned i)
 {

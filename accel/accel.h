@@ -18,7 +18,7 @@ struct frontend_ops;
 struct vcpu;
 
 struct accel_config {
-    uint64_t code_size; /* of the translation cache; tb-size=MiB */
+    uint64_t code_size; /* of the translation cache; tb-size=MiB; 0: by the size of memory */
 };
 
 struct accel_ops {

@@ -16,16 +16,19 @@
 #define BYTES_PER_TB   32 /* at least: bounds the lists */
 #define DATA_PER_CODE  3
 #define DATA_MIN       MIB(1)
+#define ARENA_START    4096
 #define SPARE_FRACTION 16
 #define UNMAP_EVERY    MIB(1)
 
 static struct {
     uint8_t *rw, *rx;
-    size_t size;
+    size_t size, arena_size;
     struct code_region region[CODE_REGIONS];
     unsigned current;
     size_t since_unmap; /* code bytes */
 } buf;
+
+uint8_t *tb_arena;
 
 static void *reserve(size_t size)
 {
@@ -55,16 +58,30 @@ out:
     return ret;
 }
 
+/* Nothing lies in its first page: 0 is no reference. */
+static int init_arena(size_t data_size)
+{
+    buf.arena_size = data_size * CODE_REGIONS + ARENA_START;
+    if (buf.arena_size / TB_REF_UNIT > UINT32_MAX)
+        return -EINVAL;
+    tb_arena = reserve(buf.arena_size);
+    if (!tb_arena)
+        return -ENOMEM;
+    for (unsigned i = 0; i < CODE_REGIONS; i++) {
+        buf.region[i].data = tb_arena + ARENA_START + i * data_size;
+        buf.region[i].data_size = data_size;
+    }
+    return 0;
+}
+
 static int init_region(struct code_region *r, unsigned i, size_t size)
 {
     r->size = size;
     r->rx = buf.size ? buf.rx + STUB_SIZE + i * size : NULL;
-    r->data_size = MAX(size * DATA_PER_CODE, DATA_MIN);
     r->max_tbs = MAX(size / BYTES_PER_TB, r->data_size / sizeof(struct tb));
-    r->data = reserve(r->data_size);
     r->tbs = reserve(r->max_tbs * sizeof(*r->tbs));
     r->starts = reserve(r->max_tbs * sizeof(*r->starts));
-    return r->data && r->tbs && r->starts ? 0 : -ENOMEM;
+    return r->tbs && r->starts ? 0 : -ENOMEM;
 }
 
 int codebuf_init(size_t code_size, struct error **err)
@@ -77,12 +94,10 @@ int codebuf_init(size_t code_size, struct error **err)
         if (ret)
             return ret;
     }
-    for (unsigned i = 0; i < CODE_REGIONS; i++) {
+    ret = init_arena(MAX(size * DATA_PER_CODE, DATA_MIN));
+    for (unsigned i = 0; !ret && i < CODE_REGIONS; i++)
         ret = init_region(&buf.region[i], i, size);
-        if (ret)
-            return error_set_errno(err, -ret, "cannot reserve memory for translated blocks");
-    }
-    return 0;
+    return ret ? error_set_errno(err, -ret, "cannot reserve memory for translated blocks") : 0;
 }
 
 void codebuf_fini(void)
@@ -90,13 +105,14 @@ void codebuf_fini(void)
     for (unsigned i = 0; i < CODE_REGIONS; i++) {
         struct code_region *r = &buf.region[i];
 
-        if (r->data)
-            munmap(r->data, r->data_size);
         if (r->tbs)
             munmap(r->tbs, r->max_tbs * sizeof(*r->tbs));
         if (r->starts)
             munmap(r->starts, r->max_tbs * sizeof(*r->starts));
     }
+    if (tb_arena)
+        munmap(tb_arena, buf.arena_size);
+    tb_arena = NULL;
     if (buf.size) {
         munmap(buf.rw, buf.size);
         munmap(buf.rx, buf.size);
@@ -167,7 +183,7 @@ bool codebuf_add(struct tb *tb, size_t code)
 
     if (r->n_tbs == r->max_tbs)
         return false;
-    r->tbs[r->n_tbs] = tb;
+    r->tbs[r->n_tbs] = tb_ref_to(tb);
     r->starts[r->n_tbs] = (uint32_t)((const uint8_t *)tb->code - r->rx);
     __atomic_store_n(&r->n_tbs, r->n_tbs + 1, __ATOMIC_RELEASE);
     r->used += ALIGN_UP(code, (size_t)16);
@@ -195,6 +211,7 @@ void codebuf_empty(unsigned region)
 static struct tb *find_in_region(const struct code_region *r, const uint8_t *rx)
 {
     unsigned lo = 0, hi = __atomic_load_n(&r->n_tbs, __ATOMIC_ACQUIRE);
+    struct tb *tb;
     uint32_t at = (uint32_t)(rx - r->rx);
 
     while (hi - lo > 1) {
@@ -205,9 +222,10 @@ static struct tb *find_in_region(const struct code_region *r, const uint8_t *rx)
         else
             hi = mid;
     }
-    if (hi == lo || at - r->starts[lo] > r->tbs[lo]->code_size)
+    if (hi == lo)
         return NULL;
-    return r->tbs[lo];
+    tb = tb_ref_ptr(r->tbs[lo]);
+    return at - r->starts[lo] > tb->code_size ? NULL : tb;
 }
 
 struct tb *codebuf_find(const void *rx)

@@ -15,7 +15,7 @@ struct code_region {
     size_t used, size;
     uint8_t *data; /* metadata arena */
     size_t data_used, data_size;
-    struct tb **tbs;  /* in the order of their code */
+    tb_ref *tbs;      /* in the order of their code */
     uint32_t *starts; /* beside it: where the code starts, from rx */
     unsigned n_tbs, max_tbs;
 };

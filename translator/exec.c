@@ -523,7 +523,7 @@ static void link_edge(struct vcpu *cpu, struct tb *tb)
 
     x->unlinked = NULL;
     if (from && x->unlinked_evict == tb_evict_count() && !log_enabled(LOG_NOCHAIN) &&
-        !((from->key.variant | tb->key.variant) & TBV_NOCHAIN) && !(tb->key.phys >> 63))
+        !((from->variant | tb->variant) & TBV_NOCHAIN) && !(tb->key.phys >> 63))
         tb_link(cpu, from, x->unlinked_slot, tb, x->unlinked_page);
 }
 
@@ -555,7 +555,7 @@ static bool run_block(struct vcpu *cpu, struct tb *tb)
     enum exec_exit why;
 
     link_edge(cpu, tb);
-    if (!x->one_insn && !(tb->key.variant & TBV_ONE_INSN))
+    if (!x->one_insn && !(tb->variant & TBV_ONE_INSN))
         exec_fill_jmp(cpu, cpu->pc, tb);
     if (log_enabled(LOG_EXEC))
         log_entry(cpu, tb);

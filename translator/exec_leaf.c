@@ -8,18 +8,26 @@
 
 #define PAGE_MASK (~(uint64_t)(SOFTTLB_PAGE - 1))
 
-static bool same_key(const struct tb_key *a, const struct tb_key *b)
+static bool same_more(const struct tb_more *m, const struct tb_key *k)
 {
-    return a->phys == b->phys && a->mode == b->mode && a->phys2 == b->phys2 && a->pc == b->pc &&
-           a->cs_base == b->cs_base && a->cs_limit == b->cs_limit && a->variant == b->variant;
+    if (!m)
+        return !(k->phys2 | k->pc | k->cs_base | k->cs_limit);
+    return m->phys2 == k->phys2 && m->pc == k->pc && m->cs_base == k->cs_base &&
+           m->cs_limit == k->cs_limit;
+}
+
+static bool has_key(const struct tb *tb, const struct tb_key *k)
+{
+    return tb->key.phys == k->phys && tb->key.mode == k->mode && tb->variant == k->variant &&
+           same_more(tb_more(tb), k);
 }
 
 struct tb *tb_find(const struct tb_key *key)
 {
-    struct tb *tb = __atomic_load_n(&tb_hash_table[tb_hash(key)], __ATOMIC_ACQUIRE);
+    struct tb *tb = tb_ref_ptr(__atomic_load_n(&tb_hash_table[tb_hash(key)], __ATOMIC_ACQUIRE));
 
-    while (tb && !same_key(&tb->key, key))
-        tb = __atomic_load_n(&tb->hash_next, __ATOMIC_ACQUIRE);
+    while (tb && !has_key(tb, key))
+        tb = tb_ref_ptr(__atomic_load_n(&tb->hash_next, __ATOMIC_ACQUIRE));
     return tb;
 }
 

@@ -79,7 +79,7 @@ static inline bool exec_nonglobal(const struct exec_state *x)
 
 /* The hash table of blocks. */
 #define TB_HASH_BITS 18
-extern struct tb **tb_hash_table;
+extern tb_ref *tb_hash_table;
 
 static inline unsigned tb_hash(const struct tb_key *k)
 {

@@ -247,7 +247,7 @@ uint16_t ir_mem_add(struct ir_block *b, const struct ir_mem *m)
 
 unsigned ir_exit_add(struct ir_block *b, int64_t off, bool poll)
 {
-    assert(b->n_exits < IR_MAX_EXITS);
+    assert(b->n_exits < IR_MAX_EXITS && off == (int32_t)off);
     b->exits[b->n_exits] = (struct ir_exit){.off = off, .poll = poll};
     return b->n_exits++;
 }

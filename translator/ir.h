@@ -146,7 +146,7 @@ struct ir_insn {
 
 /* A direct way out of a block. */
 struct ir_exit {
-    int64_t off; /* target PC - vcpu.pc_page (then wrapped to block->pc_bits); may be in another page */
+    int64_t off; /* target PC - vcpu.pc_page (then wrapped to block->pc_bits), 32 bits signed; may be in another page */
     bool poll;   /* backward or leaving the page: poll for events before jumping */
 };
 

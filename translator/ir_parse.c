@@ -400,6 +400,8 @@ static bool exit_line(struct parser *s)
         return false;
     if (n != s->b->n_exits)
         return fail(s, "exits in order");
+    if (off != (int32_t)off)
+        return fail(s, "an offset of 32 bits");
     skip_blanks(s);
     ir_exit_add(s->b, off, accept(s, "poll"));
     return true;

@@ -335,7 +335,7 @@ static void check_own_code(struct vcpu *cpu, ram_addr_t ram, unsigned len)
 {
     struct tb *tb = backend->current(cpu);
 
-    if (tb && !(tb->key.variant & TBV_ONE_INSN) && tb_overlaps(tb, ram, len))
+    if (tb && !(tb->variant & TBV_ONE_INSN) && tb_overlaps(tb, ram, len))
         exec_retry_insn(cpu);
 }
 

@@ -39,10 +39,10 @@ struct code_page {
     bool open;      /* atomic: all vCPUs' stores have been slow since it was opened */
     uint16_t writes; /* since the last time all blocks were dropped; a hint, races do not matter */
     uint8_t drops;
-    struct tb *tbs; /* linked by page_next[tb_page_index()] */
+    tb_ref tbs; /* linked by page_link() */
 };
 
-struct tb **tb_hash_table;
+tb_ref *tb_hash_table;
 struct tb_slot tb_slot_none = {.ctx = UINT64_MAX};
 const struct backend_ops *backend;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -59,9 +59,9 @@ static struct code_page *page_get(ram_addr_t addr)
     return addr >> 12 < n_pages ? __atomic_load_n(&pages[addr >> 12], __ATOMIC_ACQUIRE) : NULL;
 }
 
-static bool is_uncached(const struct tb_key *key)
+static bool is_uncached(gpa_t phys)
 {
-    return key->phys >> 12 >= n_pages;
+    return phys >> 12 >= n_pages;
 }
 
 static struct code_page *page_make(ram_addr_t addr)
@@ -136,17 +136,25 @@ static unsigned tb_bytes_in(const struct tb *tb, unsigned n, unsigned *first)
 
 static ram_addr_t tb_page(const struct tb *tb, unsigned n)
 {
-    return (n ? tb->key.phys2 : tb->key.phys) & PAGE_MASK;
+    return (n ? tb_phys2(tb) : tb->key.phys) & PAGE_MASK;
 }
 
 static unsigned tb_page_count(const struct tb *tb)
 {
-    return is_uncached(&tb->key) ? 0 : tb->key.phys2 ? 2 : 1;
+    return is_uncached(tb->key.phys) ? 0 : tb_phys2(tb) ? 2 : 1;
 }
 
 static unsigned tb_page_index(const struct tb *tb, ram_addr_t page)
 {
     return tb_page(tb, 0) != page;
+}
+
+/* Where the block says what follows it on the list of this page of its. */
+static tb_ref *page_link(tb_ref r, ram_addr_t page)
+{
+    struct tb *tb = tb_ref_ptr(r);
+
+    return tb_page_index(tb, page) ? &tb_more(tb)->page_next : &tb->page_next;
 }
 
 static uint64_t tb_lines(const struct tb *tb, unsigned n)
@@ -159,7 +167,7 @@ static uint64_t tb_lines(const struct tb *tb, unsigned n)
 /* A block whose two pages are the same RAM page is listed once, with the lines of both parts. */
 static bool same_page_twice(const struct tb *tb)
 {
-    return tb->key.phys2 && tb_page(tb, 0) == tb_page(tb, 1);
+    return tb_phys2(tb) && tb_page(tb, 0) == tb_page(tb, 1);
 }
 
 static void page_add(struct tb *tb)
@@ -170,8 +178,8 @@ static void page_add(struct tb *tb)
         __atomic_fetch_or(&p->lines, tb_lines(tb, n), __ATOMIC_SEQ_CST);
         if (n && same_page_twice(tb))
             continue;
-        tb->page_next[n] = p->tbs;
-        p->tbs = tb;
+        *page_link(tb_ref_to(tb), tb_page(tb, n)) = p->tbs;
+        p->tbs = tb_ref_to(tb);
     }
 }
 
@@ -180,7 +188,9 @@ static void page_recount(struct code_page *p, ram_addr_t page)
 {
     uint64_t lines = 0;
 
-    for (struct tb *tb = p->tbs; tb; tb = tb->page_next[tb_page_index(tb, page)]) {
+    for (tb_ref r = p->tbs; r; r = *page_link(r, page)) {
+        const struct tb *tb = tb_ref_ptr(r);
+
         lines |= tb_lines(tb, tb_page_index(tb, page));
         if (same_page_twice(tb))
             lines |= tb_lines(tb, 1);
@@ -196,12 +206,12 @@ static void page_unlist(struct tb *tb, unsigned n)
 {
     ram_addr_t page = tb_page(tb, n);
     struct code_page *p = page_get(page);
-    struct tb **link = &p->tbs;
+    tb_ref *link = &p->tbs, self = tb_ref_to(tb);
 
-    while (*link && *link != tb)
-        link = &(*link)->page_next[tb_page_index(*link, page)];
+    while (*link && *link != self)
+        link = page_link(*link, page);
     if (*link)
-        *link = tb->page_next[n];
+        *link = *page_link(self, page);
     if (!p->tbs)
         page_recount(p, page);
 }
@@ -219,14 +229,14 @@ static void page_remove_region(struct tb *tb)
     for (unsigned n = 0; n < tb_page_count(tb); n++) {
         ram_addr_t page = tb_page(tb, n);
         struct code_page *p = page_get(page);
-        struct tb **link = &p->tbs;
+        tb_ref *link = &p->tbs;
 
         if (!*link)
             continue;
         while (*link) {
-            struct tb **next = &(*link)->page_next[tb_page_index(*link, page)];
+            tb_ref *next = page_link(*link, page);
 
-            if ((*link)->region == tb->region)
+            if (((struct tb *)tb_ref_ptr(*link))->region == tb->region)
                 *link = *next;
             else
                 link = next;
@@ -257,34 +267,36 @@ static struct tb *edge_owner(struct tb_edge *e)
 /* Back to the state after compile(); not yet off its target's list. */
 static void edge_reset(struct tb_edge *e)
 {
-    __atomic_store_n(&e->slot, &tb_slot_none, __ATOMIC_RELEASE);
-    __atomic_store_n(&e->to, NULL, __ATOMIC_RELEASE);
+    if (!backend->links_pages)
+        __atomic_store_n(&e->slot, &tb_slot_none, __ATOMIC_RELEASE);
+    __atomic_store_n(&e->to, 0, __ATOMIC_RELEASE);
     backend->unlink(edge_owner(e), e->index);
 }
 
 static void edges_in_reset(struct tb *tb)
 {
-    struct tb_edge *next;
+    struct tb_edge *e = tb_ref_ptr(tb->in), *next;
 
-    for (struct tb_edge *e = tb->in; e; e = next) {
-        next = e->next_in;
-        e->next_in = NULL;
+    for (; e; e = next) {
+        next = tb_ref_ptr(e->next_in);
+        e->next_in = 0;
         edge_reset(e);
     }
-    tb->in = NULL;
+    tb->in = 0;
 }
 
 static void edge_unlist(struct tb_edge *e)
 {
-    struct tb_edge **link;
+    struct tb *to = tb_ref_ptr(e->to);
+    tb_ref *link, self = tb_ref_to(e);
 
-    if (!e->to)
+    if (!to)
         return;
-    for (link = &e->to->in; *link && *link != e; link = &(*link)->next_in)
-        ;
+    for (link = &to->in; *link && *link != self;)
+        link = &((struct tb_edge *)tb_ref_ptr(*link))->next_in;
     if (*link)
         *link = e->next_in;
-    e->next_in = NULL;
+    e->next_in = 0;
 }
 
 /* The edge's slot if this vCPU owns it, else a new one; NULL when it has had too many, or no space. */
@@ -325,8 +337,8 @@ static bool set_slot(struct vcpu *cpu, struct tb *from, struct tb_edge *e, struc
 static bool unconditional_edge_ok(const struct tb *from, const struct tb *to, bool in_page)
 {
     if (!in_page)
-        return !backend->links_pages || !to->key.phys2;
-    return !to->key.phys2 && tb_page(to, 0) == tb_page(from, 0);
+        return !backend->links_pages || !tb_phys2(to);
+    return !tb_phys2(to) && tb_page(to, 0) == tb_page(from, 0);
 }
 
 static void link_locked(struct vcpu *cpu, struct tb *from, struct tb_edge *e, struct tb *to,
@@ -343,8 +355,8 @@ static void link_locked(struct vcpu *cpu, struct tb *from, struct tb_edge *e, st
         return;
     edge_unlist(e);
     e->next_in = to->in;
-    to->in = e;
-    __atomic_store_n(&e->to, to, __ATOMIC_RELEASE);
+    to->in = tb_ref_to(e);
+    __atomic_store_n(&e->to, tb_ref_to(to), __ATOMIC_RELEASE);
     backend->link(from, e->index, to);
     stats.edges_linked++;
     stats.pages_linked += !in_page;
@@ -356,28 +368,43 @@ void tb_link(struct vcpu *cpu, struct tb *from, unsigned slot, struct tb *to, ui
 
     assert(slot < from->n_exits);
     pthread_mutex_lock(&lock);
-    if (!from->invalid && !to->invalid && !e->by_table && !(to->key.variant & TBV_ONE_INSN) &&
-        ((!tb_edge_in_page(e) && !backend->links_pages) || e->to != to))
+    if (!from->invalid && !to->invalid && !e->by_table && !(to->variant & TBV_ONE_INSN) &&
+        ((!tb_edge_in_page(e) && !backend->links_pages) || e->to != tb_ref_to(to)))
         link_locked(cpu, from, e, to, page);
     pthread_mutex_unlock(&lock);
 }
 
 /* --- invalidation ---------------------------------------------------------------------- */
 
-static void hash_insert(struct tb *tb)
+static void hash_insert(struct tb *tb, const struct tb_key *key)
 {
-    struct tb **head = &tb_hash_table[tb_hash(&tb->key)];
+    tb_ref *head = &tb_hash_table[tb_hash(key)];
 
     tb->hash_next = *head;
-    __atomic_store_n(head, tb, __ATOMIC_RELEASE);
+    __atomic_store_n(head, tb_ref_to(tb), __ATOMIC_RELEASE);
+}
+
+static struct tb_key key_of(const struct tb *tb)
+{
+    struct tb_key key = {.phys = tb->key.phys, .mode = tb->key.mode, .variant = tb->variant};
+    const struct tb_more *m = tb_more(tb);
+
+    if (m) {
+        key.phys2 = m->phys2;
+        key.cs_base = m->cs_base;
+        key.cs_limit = m->cs_limit;
+        key.pc = m->pc;
+    }
+    return key;
 }
 
 static void hash_remove(struct tb *tb)
 {
-    struct tb **link = &tb_hash_table[tb_hash(&tb->key)];
+    struct tb_key key = key_of(tb);
+    tb_ref *link = &tb_hash_table[tb_hash(&key)], self = tb_ref_to(tb);
 
-    while (*link && *link != tb)
-        link = &(*link)->hash_next;
+    while (*link && *link != self)
+        link = &((struct tb *)tb_ref_ptr(*link))->hash_next;
     if (*link)
         __atomic_store_n(link, tb->hash_next, __ATOMIC_RELEASE);
 }
@@ -390,7 +417,7 @@ static void disconnect(struct tb *tb)
     edges_in_reset(tb);
     for (unsigned i = 0; i < tb->n_exits; i++) {
         edge_unlist(&tb->edge[i]);
-        tb->edge[i].to = NULL;
+        tb->edge[i].to = 0;
     }
     stats.live_blocks--;
 }
@@ -409,10 +436,12 @@ static void invalidate_locked(struct tb *tb)
 static void invalidate_in_page(struct code_page *p, ram_addr_t addr, uint64_t len)
 {
     ram_addr_t page = addr & PAGE_MASK;
-    struct tb *next;
+    tb_ref next;
 
-    for (struct tb *tb = p->tbs; tb; tb = next) {
-        next = tb->page_next[tb_page_index(tb, page)];
+    for (tb_ref r = p->tbs; r; r = next) {
+        struct tb *tb = tb_ref_ptr(r);
+
+        next = *page_link(r, page);
         if (!tb_overlaps(tb, addr, len))
             continue;
         if (log_enabled(LOG_PAGE))
@@ -470,10 +499,12 @@ static void evict_locked(unsigned region)
     struct code_region *r = codebuf_region(region);
 
     for (unsigned i = 0; i < r->n_tbs; i++) {
-        if (r->tbs[i]->invalid)
+        struct tb *tb = tb_ref_ptr(r->tbs[i]);
+
+        if (tb->invalid)
             continue;
-        page_remove_region(r->tbs[i]);
-        disconnect(r->tbs[i]);
+        page_remove_region(tb);
+        disconnect(tb);
     }
     codebuf_empty(region);
     region_used[region] = false;
@@ -536,21 +567,42 @@ void *tb_data_alloc(struct tb *tb, size_t size)
     return codebuf_data(tb->region, size, false);
 }
 
+static bool needs_more(const struct tb_key *k)
+{
+    return k->phys2 || k->cs_base || k->pc || k->cs_limit;
+}
+
+static void set_key(struct tb *tb, const struct tb_key *k)
+{
+    tb->key.phys = k->phys;
+    tb->key.mode = k->mode;
+    tb->variant = k->variant;
+    tb->more = needs_more(k);
+    if (tb->more)
+        *tb_more(tb) = (struct tb_more){
+            .phys2 = k->phys2, .cs_base = k->cs_base, .pc = k->pc, .cs_limit = k->cs_limit};
+}
+
 static struct tb *tb_new(const struct tb_key *key, const struct ir_block *b)
 {
-    struct tb *tb = codebuf_data(codebuf_current(), sizeof(*tb) + b->n_exits * sizeof(tb->edge[0]), false);
+    size_t size = sizeof(struct tb) + b->n_exits * sizeof(struct tb_edge) +
+                  (needs_more(key) ? sizeof(struct tb_more) : 0);
+    struct tb *tb = codebuf_data(codebuf_current(), size, false);
 
     if (!tb)
         return NULL;
-    tb->key = *key;
+    tb->n_exits = (uint8_t)b->n_exits;
+    set_key(tb, key);
     tb->guest_bytes = b->guest_bytes;
-    tb->guest_insns = b->guest_insns;
-    tb->n_exits = b->n_exits;
+    tb->guest_insns = (uint8_t)MIN(b->guest_insns, 255);
     tb->mmu_idx = b->mmu_idx;
     tb->pc_bits = b->pc_bits;
     tb->region = codebuf_current();
-    for (unsigned i = 0; i < b->n_exits; i++)
-        tb->edge[i] = (struct tb_edge){.slot = &tb_slot_none, .off = b->exits[i].off, .index = i};
+    for (unsigned i = 0; i < b->n_exits; i++) {
+        tb->edge[i] = (struct tb_edge){.off = (int32_t)b->exits[i].off, .index = (uint8_t)i};
+        if (!backend->links_pages)
+            tb->edge[i].slot = &tb_slot_none;
+    }
     return tb;
 }
 
@@ -612,10 +664,10 @@ static struct tb *make_locked(struct vcpu *cpu, const struct tb_key *key, const 
         next_region(cpu);
         return NULL;
     }
-    if (is_uncached(key))
+    if (is_uncached(key->phys))
         return tb;
     page_add(tb);
-    hash_insert(tb);
+    hash_insert(tb, key);
     full_fence();
     if (tb_changed(tb, gen1, gen2)) {
         invalidate_locked(tb);
@@ -650,10 +702,22 @@ static void *map_table(size_t size)
     return p == MAP_FAILED ? NULL : p;
 }
 
+/*
+ * A boot of a whole distribution translates some 75 MB; the oldest of it, firmware and boot loader,
+ * is not missed. What is not used costs no memory.
+ */
+static size_t default_code_size(void)
+{
+    return ALIGN_UP(MIN(MAX(ram_capacity() / 64, MIB(48)), MIB(512)), MIB(1));
+}
+
 int tb_cache_init(size_t code_size, struct error **err)
 {
-    int ret = codebuf_init(code_size, err);
+    int ret;
 
+    if (!code_size)
+        code_size = default_code_size();
+    ret = codebuf_init(code_size, err);
     if (ret)
         return ret;
     n_pages = ram_capacity() >> 12;

@@ -38,31 +38,87 @@ struct tb_slot {
 };
 extern struct tb_slot tb_slot_none; /* matches nothing: no context has its ctx, nor has live_ctx */
 
-/* One direct exit of a block; read by translated code, kept out of the code buffer. */
+/*
+ * Blocks and edges refer to each other by where they are in the arena of metadata, in units of
+ * TB_REF_UNIT; 0 is none.
+ */
+typedef uint32_t tb_ref;
+#define TB_REF_UNIT 8
+extern uint8_t *tb_arena;
+
+static inline void *tb_ref_ptr(tb_ref r)
+{
+    return r ? tb_arena + (size_t)r * TB_REF_UNIT : NULL;
+}
+static inline tb_ref tb_ref_to(const void *p)
+{
+    return p ? (tb_ref)((size_t)((const uint8_t *)p - tb_arena) / TB_REF_UNIT) : 0;
+}
+
+/* One direct exit of a block; kept out of the code buffer. */
 struct tb_edge {
-    struct tb *to;              /* target it is linked to, or NULL (atomic) */
-    struct tb_slot *slot;       /* page-leaving edges: load once, compare both, jump (atomic) */
-    int64_t off;                /* target PC - vcpu.pc_page */
-    struct tb_edge *next_in;    /* of the target's incoming edges */
+    tb_ref to;                  /* block it is linked to (atomic) */
+    tb_ref next_in;             /* of the target's incoming edges */
+    union {
+        struct tb_slot *slot;   /* page-leaving edges: load once, compare both, jump (atomic) */
+        uint32_t host[2];       /* of backends with links_pages: theirs */
+    };
+    int32_t off;                /* target PC - vcpu.pc_page */
     uint8_t index;              /* in from->edge[] */
     uint8_t relinks;
     bool by_table;              /* (atomic) never linked: goes by the jump table */
 };
 
+/* There are hundreds of thousands: every byte counts. */
 struct tb {
-    struct tb_key key;
-    const void *code;   /* host entry (executable view); the interpreter's blocks have none */
+    struct {
+        gpa_t phys;
+        uint64_t mode;
+    } key; /* with variant, and struct tb_more where the rest is not zero */
+    const void *code; /* host entry (executable view); the interpreter's blocks have none */
+    uint32_t variant;
+    tb_ref hash_next;
+    tb_ref page_next;   /* on the list of its first page */
+    tb_ref in;          /* edges linked here */
     uint32_t code_size; /* host bytes from code on */
-    uint16_t guest_bytes, guest_insns;
-    uint8_t n_exits, mmu_idx, pc_bits;
+    uint16_t data_size; /* the backend's own use */
+    uint16_t guest_bytes;
+    uint8_t guest_insns, n_exits, mmu_idx, pc_bits;
     uint8_t region;
+    bool more;    /* has a struct tb_more */
     bool invalid; /* atomic; never entered from the run loop again */
-    void *backend; /* private data of the backend (side table ...), from tb_data_alloc() */
-    struct tb *hash_next;
-    struct tb *page_next[2];
-    struct tb_edge *in; /* edges linked here */
     struct tb_edge edge[]; /* n_exits */
+    /* then struct tb_more, then the backend's data */
 };
+
+/* What few blocks have: two pages, or a code segment that is not flat. */
+struct tb_more {
+    gpa_t phys2;
+    uint64_t cs_base, pc;
+    uint32_t cs_limit;
+    tb_ref page_next; /* on the list of its second page */
+};
+
+static inline struct tb_more *tb_more(const struct tb *tb)
+{
+    return tb->more ? (struct tb_more *)(uintptr_t)&tb->edge[tb->n_exits] : NULL;
+}
+
+static inline gpa_t tb_phys2(const struct tb *tb)
+{
+    return tb->more ? tb_more(tb)->phys2 : 0;
+}
+
+/* What the backend's first tb_data_alloc() for the block returned. */
+static inline void *tb_data(const struct tb *tb)
+{
+    return (uint8_t *)(uintptr_t)&tb->edge[tb->n_exits] + (tb->more ? sizeof(struct tb_more) : 0);
+}
+
+static inline struct tb *tb_edge_target(const struct tb_edge *e)
+{
+    return tb_ref_ptr(__atomic_load_n(&e->to, __ATOMIC_ACQUIRE));
+}
 
 /*
  * Is the edge linked to its target for good? Those to the last bytes of the page are not, since a
@@ -71,7 +127,7 @@ struct tb {
 #define TB_MAX_INSN 15 /* bytes of a guest instruction */
 static inline bool tb_edge_in_page(const struct tb_edge *e)
 {
-    return e->off >= 0 && e->off <= SOFTTLB_PAGE - TB_MAX_INSN;
+    return e->off >= 0 && e->off <= (int32_t)SOFTTLB_PAGE - TB_MAX_INSN;
 }
 
 /* A piece of the code buffer: the same bytes at two addresses. */
@@ -87,9 +143,9 @@ struct code_span {
  * NULL: let the edge go by the jump table (its page has been mapped anew under the running block).
  */
 
-#define TB_DEFAULT_CODE_SIZE MIB(32)
 /* Where a backend may put its stubs, before any block. */
 struct code_span tb_code_stubs(void);
+/* code_size 0: by the size of guest memory. */
 int tb_cache_init(size_t code_size, struct error **err);
 void tb_cache_fini(void);
 

@@ -363,7 +363,7 @@ static void enter_block(struct interp_frame *f, struct tb *tb, uint64_t pc)
 {
     f->cpu->pc_page = pc & PAGE_MASK;
     f->cpu->tb = f->tb = tb;
-    f->b = tb->backend;
+    f->b = tb_data(tb);
 }
 
 static bool enter_by_table(struct interp_frame *f, uint64_t pc)
@@ -382,7 +382,7 @@ static bool enter_by_edge(struct interp_frame *f, const struct tb_edge *e, uint6
     struct tb *to;
 
     if (tb_edge_in_page(e)) {
-        to = __atomic_load_n(&e->to, __ATOMIC_ACQUIRE);
+        to = tb_edge_target(e);
         if (!to || __atomic_load_n(&to->invalid, __ATOMIC_ACQUIRE))
             return __atomic_load_n(&e->by_table, __ATOMIC_RELAXED) && enter_by_table(f, pc);
         enter_block(f, to, pc);
@@ -482,7 +482,7 @@ static bool is_control(unsigned op)
 
 static enum exec_exit interp_run(struct vcpu *cpu, struct tb *tb)
 {
-    struct interp_frame f = {.cpu = cpu, .tb = tb, .b = tb->backend, .temps = cpu->backend};
+    struct interp_frame f = {.cpu = cpu, .tb = tb, .b = tb_data(tb), .temps = cpu->backend};
     const struct ir_insn *i = f.b->insns;
     enum exec_exit why = EXEC_LOOP;
 
@@ -574,7 +574,6 @@ static int interp_compile(struct tb *tb, const struct ir_block *b, const struct 
     if (!c->insns || !c->mems || !c->consts || !c->exits)
         return -ENOSPC;
     resolve_labels(c, b);
-    tb->backend = c;
     return compile_thunks(tb, c, b, *to);
 }
 

@@ -44,9 +44,9 @@ static void log_notes(uint32_t off, unsigned *note)
 }
 
 #if CONFIG_CAPSTONE
-void jit_log_block(const struct tb *tb, const struct ir_block *b, const uint8_t *code, const uint8_t *rx, unsigned size)
+void jit_log_block(const struct tb *tb, const struct ir_block *b, const uint8_t *code, uint32_t entry, unsigned size)
 {
-    uint32_t entry = ((const struct jit_block *)tb->backend)->entry;
+    const uint8_t *rx = tb->code;
     uint64_t addr = (uint64_t)(uintptr_t)rx;
     size_t left = size;
     unsigned note = 0;
@@ -73,7 +73,7 @@ void jit_log_block(const struct tb *tb, const struct ir_block *b, const uint8_t 
     cs_close(&cs);
 }
 #else
-void jit_log_block(const struct tb *tb, const struct ir_block *b, const uint8_t *code, const uint8_t *rx, unsigned size)
+void jit_log_block(const struct tb *tb, const struct ir_block *b, const uint8_t *code, uint32_t entry, unsigned size)
 {
     log_printf("host code of block at ram 0x%llx: %u bytes\n", (unsigned long long)tb->key.phys, size);
     for (unsigned i = 0; i < size; i++)

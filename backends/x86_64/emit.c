@@ -159,7 +159,6 @@ static void begin(struct emit *e, struct tb *tb, const struct ir_block *b, const
     memset(e->stub_off, 0, sizeof(e->stub_off));
     memset(e->shared, 0, sizeof(e->shared));
     memset(e->label_fields, 0, sizeof(e->label_fields[0]) * b->n_labels);
-    side_begin(&e->side);
 }
 
 /* The entry is aligned; what precedes it: jit.h. */
@@ -179,7 +178,7 @@ int emit_block(struct emit *e, struct tb *tb, const struct ir_block *b, const st
     scan(e);
     emit_entry(e);
     *entry = asm_off(&e->a);
-    emit_insn_side(e, 0);
+    side_begin(&e->side, &(struct side_entry){.off = *entry, .pc = e->pc});
     for (unsigned i = 0; i < b->n_insns && !e->a.full; i++)
         emit_one(e, i);
     emit_cold_code(e);

@@ -59,20 +59,20 @@ static void jit_vcpu_fini(struct vcpu *cpu)
 
 /* --- blocks ------------------------------------------------------------------------ */
 
-static struct jit_block *keep_data(struct tb *tb, uint32_t entry)
+static bool keep_data(struct tb *tb, uint32_t entry)
 {
-    struct jit_block *j = tb_data_alloc(tb, sizeof(*j) + emitter->side.len);
+    uint8_t *side = tb_data_alloc(tb, emitter->side.len);
 
-    if (!j)
-        return NULL;
-    j->entry = entry;
-    memcpy(j->patch, emitter->patch, sizeof(j->patch));
-    memcpy(j->stub_off, emitter->stub_off, sizeof(j->stub_off));
-    j->side_len = emitter->side.len;
-    memcpy(j->side, emitter->side.buf, j->side_len);
-    tb->backend = j;
-    counters.side_bytes += sizeof(*j) + j->side_len;
-    return j;
+    if (!side)
+        return false;
+    memcpy(side, emitter->side.buf, emitter->side.len);
+    tb->data_size = (uint16_t)emitter->side.len;
+    for (unsigned i = 0; i < tb->n_exits; i++) {
+        tb->edge[i].host[EDGE_PATCH] = emitter->patch[i] ? emitter->patch[i] - entry : 0;
+        tb->edge[i].host[EDGE_STUB] = emitter->stub_off[i] - entry;
+    }
+    counters.side_bytes += emitter->side.len;
+    return true;
 }
 
 static int jit_compile(struct tb *tb, const struct ir_block *b, const struct code_span *to)
@@ -90,14 +90,14 @@ static int jit_compile(struct tb *tb, const struct ir_block *b, const struct cod
     tb->code = to->rx + entry;
     counters.blocks++;
     if (log_enabled(LOG_OUT_ASM))
-        jit_log_block(tb, b, to->rw + entry, to->rx + entry, (unsigned)used - entry);
+        jit_log_block(tb, b, to->rw + entry, entry, (unsigned)used - entry);
     return used;
 }
 
 /* rel32 at a field to an address; the field is inside one cache line */
 static void patch_branch(const struct tb *tb, uint32_t field, const uint8_t *target)
 {
-    const uint8_t *at = jit_start(tb) + field;
+    const uint8_t *at = (const uint8_t *)tb->code + field;
     int32_t rel = (int32_t)(target - (at + 4));
 
     __atomic_store_n((int32_t *)(void *)tb_code_rw(at), rel, __ATOMIC_RELEASE);
@@ -105,15 +105,12 @@ static void patch_branch(const struct tb *tb, uint32_t field, const uint8_t *tar
 
 static const uint8_t *edge_stub_call(const struct tb *tb, unsigned slot)
 {
-    const struct jit_block *j = tb->backend;
-
-    return jit_start(tb) + j->stub_off[slot] - 5;
+    return (const uint8_t *)tb->code + tb->edge[slot].host[EDGE_STUB] - 5;
 }
 
 static void set_edge_stub(const struct tb *tb, unsigned slot, const uint8_t *stub)
 {
-    const struct jit_block *j = tb->backend;
-    const uint8_t *at = jit_start(tb) + j->stub_off[slot];
+    const uint8_t *at = (const uint8_t *)tb->code + tb->edge[slot].host[EDGE_STUB];
     int32_t rel = (int32_t)(stub - at);
 
     __atomic_store((int32_t *)(void *)tb_code_rw(at - 4), &rel, __ATOMIC_RELEASE);
@@ -127,24 +124,24 @@ static const uint8_t *edge_target(const struct tb *from, unsigned slot, const st
 
 static void jit_link(struct tb *from, unsigned slot, struct tb *to)
 {
-    const struct jit_block *j = from->backend;
+    uint32_t patch = from->edge[slot].host[EDGE_PATCH];
 
-    if (!j->patch[slot])
+    if (!patch)
         return;
     if (to)
-        patch_branch(from, j->patch[slot], edge_target(from, slot, to));
+        patch_branch(from, patch, edge_target(from, slot, to));
     else if (from->edge[slot].off == (int32_t)from->edge[slot].off)
         set_edge_stub(from, slot, stubs.edge_table);
 }
 
 static void jit_unlink(struct tb *from, unsigned slot)
 {
-    const struct jit_block *j = from->backend;
+    uint32_t patch = from->edge[slot].host[EDGE_PATCH];
 
-    if (!j->patch[slot])
+    if (!patch)
         return;
     set_edge_stub(from, slot, stubs.edge);
-    patch_branch(from, j->patch[slot], edge_stub_call(from, slot));
+    patch_branch(from, patch, edge_stub_call(from, slot));
 }
 
 /* The first instruction (never a single byte) becomes a jump to the call of stubs.stale. */
@@ -177,11 +174,10 @@ static enum exec_exit edge_taken(struct vcpu *cpu)
 {
     const uint8_t *ra = take_return_address(cpu);
     struct tb *tb = tb_find_host(ra - 1);
-    const struct jit_block *j = tb->backend;
-    uint32_t off = (uint32_t)(ra - jit_start(tb));
+    uint32_t off = (uint32_t)(ra - (const uint8_t *)tb->code);
     unsigned slot = 0;
 
-    while (slot < tb->n_exits && j->stub_off[slot] != off)
+    while (slot < tb->n_exits && tb->edge[slot].host[EDGE_STUB] != off)
         slot++;
     assert(slot < tb->n_exits);
     cpu->tb = tb;
@@ -225,13 +221,13 @@ static enum exec_exit jit_run(struct vcpu *cpu, struct tb *tb)
 bool jit_side_entry(struct vcpu *cpu, struct side_entry *s)
 {
     struct tb *tb = tb_find_host((const void *)(uintptr_t)(cpu->host_ra - 1));
-    const struct jit_block *j;
+    uint32_t off;
 
     if (!tb)
         return false;
-    j = tb->backend;
-    if (!side_find(j->side, j->side_len, (uint32_t)((const uint8_t *)(uintptr_t)(cpu->host_ra - 1) - jit_start(tb)), s))
-        return false;
+    off = (uint32_t)((const uint8_t *)(uintptr_t)(cpu->host_ra - 1) - (const uint8_t *)tb->code);
+    *s = (struct side_entry){.pc = (int64_t)(tb->key.phys & (SOFTTLB_PAGE - 1))};
+    side_find(tb_data(tb), tb->data_size, off, s);
     cpu->pc = wrap_pc(tb, cpu->pc_page + (uint64_t)s->pc);
     return true;
 }

@@ -5,22 +5,17 @@
 
 #include "backends/x86_64/emit.h"
 
-/* tb->backend */
-struct jit_block {
-    uint32_t entry;                  /* of the block, from the start of its code */
-    uint32_t patch[IR_MAX_EXITS];    /* rel32 fields of edges inside the page; 0: none */
-    uint32_t stub_off[IR_MAX_EXITS]; /* behind the edge's call of the stub */
-    uint32_t side_len;
-    uint8_t side[];
+/*
+ * tb_data() is the block's side table, data_size bytes. tb_edge.host has two distances from the
+ * block's entry:
+ */
+enum {
+    EDGE_PATCH, /* rel32 field of the edge's jump; 0: it has none */
+    EDGE_STUB,  /* behind the edge's call of its stub */
 };
 
 /* In front of a block's entry: the call of stubs.stale, then the check of its page. */
 enum { ENTRY_STALE = 16, ENTRY_PAGE = 11 };
-
-static inline const uint8_t *jit_start(const struct tb *tb)
-{
-    return (const uint8_t *)tb->code - ((const struct jit_block *)tb->backend)->entry;
-}
 
 /* Bytes used, or -ENOSPC. */
 int emit_block(struct emit *e, struct tb *tb, const struct ir_block *b, const struct code_span *to, uint32_t *entry);
@@ -42,6 +37,6 @@ void jit_slow_commit(struct vcpu *cpu);
 /* disas.c: -d out_asm */
 void jit_note_begin(void);
 void jit_note_insn(uint32_t end, unsigned insn);
-void jit_log_block(const struct tb *tb, const struct ir_block *b, const uint8_t *code, const uint8_t *rx, unsigned size);
+void jit_log_block(const struct tb *tb, const struct ir_block *b, const uint8_t *code, uint32_t entry, unsigned size);
 
 #endif

@@ -27,9 +27,9 @@ static uint64_t get_varint(const uint8_t **p, const uint8_t *end)
     return v;
 }
 
-void side_begin(struct side_writer *w)
+void side_begin(struct side_writer *w, const struct side_entry *start)
 {
-    w->last = (struct side_entry){0};
+    w->last = *start;
     w->len = 0;
     w->full = false;
 }
@@ -40,7 +40,7 @@ void side_add(struct side_writer *w, const struct side_entry *e)
     int64_t dpc = (int64_t)((uint64_t)e->pc - (uint64_t)w->last.pc);
     bool flags = e->host_flags != w->last.host_flags;
 
-    if (w->len && dpc == 0 && !flags)
+    if (dpc == 0 && !flags)
         return;
     put_varint(w, (uint64_t)(e->off - w->last.off) << 1 | flags);
     put_varint(w, (uint64_t)dpc << 1 ^ (uint64_t)(dpc >> 63));
@@ -49,23 +49,19 @@ void side_add(struct side_writer *w, const struct side_entry *e)
     w->last = *e;
 }
 
-bool side_find(const uint8_t *tab, unsigned len, uint32_t off, struct side_entry *out)
+void side_find(const uint8_t *tab, unsigned len, uint32_t off, struct side_entry *e)
 {
     const uint8_t *p = tab, *end = tab + len;
-    struct side_entry cur = {0};
-    bool found = false;
 
     while (p < end) {
         uint64_t d = get_varint(&p, end);
         uint64_t z = get_varint(&p, end);
-        cur.off += (uint32_t)(d >> 1);
-        cur.pc = (int64_t)((uint64_t)cur.pc + (z >> 1 ^ -(z & 1)));
-        if (d & 1)
-            cur.host_flags = (uint8_t)get_varint(&p, end);
-        if (cur.off > off)
-            break;
-        *out = cur;
-        found = true;
+        uint8_t flags = d & 1 ? (uint8_t)get_varint(&p, end) : e->host_flags;
+
+        if (d >> 1 > off - e->off)
+            return;
+        e->off += (uint32_t)(d >> 1);
+        e->pc = (int64_t)((uint64_t)e->pc + (z >> 1 ^ -(z & 1)));
+        e->host_flags = flags;
     }
-    return found;
 }

@@ -474,8 +474,11 @@ static void end_step(struct gen *g)
 /* Backward jumps and jumps that leave the page poll, and what ends an interrupt shadow. */
 unsigned gen_exit_slot(struct gen *g, int64_t off)
 {
-    bool leaves = off < 0 || off >= (int64_t)SOFTTLB_PAGE;
+    bool leaves;
 
+    if (!g->code64)
+        off = (int32_t)off; /* EIP wraps */
+    leaves = off < 0 || off >= (int64_t)SOFTTLB_PAGE;
     return ir_exit_add(g->b, off, leaves || off <= g->off || g->shadow);
 }
 

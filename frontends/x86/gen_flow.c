@@ -22,7 +22,8 @@ struct branch {
 
 /*
  * A direct target. Its IP is cut to the operand size; `valid` says whether it is within CS.
- * With a flat CS and 16 bits it depends on the page the block runs at: `dynamic`.
+ * With a flat CS and 16 bits it depends on the page the block runs at: `dynamic`. So does one
+ * that is as far away as a displacement reaches, which no exit has room for.
  */
 struct target {
     int64_t off;
@@ -34,8 +35,10 @@ static struct target direct_target(struct gen *g)
     struct target t = {.off = g->next + g->in->imm, .valid = true};
     uint32_t ip;
 
-    if (g->code64)
+    if (g->code64) {
+        t.dynamic = t.off != (int32_t)t.off;
         return t;
+    }
     if (!(g->mode & X86_MODE_CS_STATIC)) {
         t.dynamic = g->in->osize == 2;
         return t;
@@ -48,12 +51,12 @@ static struct target direct_target(struct gen *g)
     return t;
 }
 
-/* Linear PC of a target as a value; for a dynamic one CS is flat. */
+/* Linear PC of a target as a value; for a dynamic one of 16 bits CS is flat. */
 static ir_ref target_pc(struct gen *g, struct target t)
 {
     ir_ref pc = gen_linear_pc(g, t.off);
 
-    return t.dynamic ? gen_zext(g, IR_I64, pc, IR_I16) : pc;
+    return t.dynamic && !g->code64 ? gen_zext(g, IR_I64, pc, IR_I16) : pc;
 }
 
 static void exit_to_target(struct gen *g, struct target t)

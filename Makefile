@@ -156,6 +156,11 @@ $(G)/%.aml.h: %.asl config.mk
 	$(call say,IASL,$<)
 	$(Q)scripts/asl-to-header '$(IASL)' $< $@
 
+$(G)/%.rom.h: %.S config.mk
+	@mkdir -p $(@D)
+	$(call say,ROM,$<)
+	$(Q)CC='$(CC)' scripts/rom-to-header $< $@
+
 # --- checks ---------------------------------------------------------------
 
 check: all tests

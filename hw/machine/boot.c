@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Booting a kernel without firmware: the memory map, the images, and their placing at each reset. */
+/* Booting a kernel: the memory map, the images, and their placing at each reset or for firmware. */
 #include "hw/machine/boot.h"
 
 #include <errno.h>
@@ -114,7 +114,7 @@ static void give_back(const struct placed *p)
     madvise((void *)start, end - start, MADV_DONTNEED);
 }
 
-static void place_all(struct reset_handler *h, enum reset_kind kind)
+void boot_place_images(void)
 {
     for (guint i = 0; i < images->len; i++) {
         const struct placed *p = &g_array_index(images, struct placed, i);
@@ -127,6 +127,11 @@ static void place_all(struct reset_handler *h, enum reset_kind kind)
             give_back(p);
         }
     }
+}
+
+static void place_at_reset(struct reset_handler *h, enum reset_kind kind)
+{
+    boot_place_images();
 }
 
 /* --- the memory map --------------------------------------------------------------------------- */
@@ -190,7 +195,7 @@ static int place_gdt(struct boot_plan *plan, struct cpu_boot_state *regs, struct
     return boot_copy(plan, BOOT_GDT_ADDR, buf, sizeof(buf), "GDT", err);
 }
 
-static struct reset_handler handler = {.reset = place_all};
+static struct reset_handler handler = {.reset = place_at_reset};
 
 /* Of an earlier plan; files stay mapped. */
 static void forget(void)
@@ -212,37 +217,67 @@ static void forget(void)
     }
 }
 
-int boot_direct(struct boot_plan *plan, struct error **err)
+/* Firmware puts its tables and its own data at the end of RAM. */
+static void leave_room_for_firmware(struct boot_plan *plan)
+{
+    plan->ram_top = plan->below_4g > MIB(4) ? plan->below_4g - MIB(1) : plan->below_4g;
+}
+
+static int place_tables(struct boot_plan *plan, struct error **err)
+{
+    if (plan->firmware) {
+        leave_room_for_firmware(plan);
+        return 0;
+    }
+    if (place_acpi(plan, err) < 0) {
+        return -ENOMEM;
+    }
+    make_e820(plan);
+    return 0;
+}
+
+static int place_kernel(struct boot_plan *plan, const struct boot_file *kernel,
+                        struct cpu_boot_state *regs, struct error **err)
 {
     static int (*const loaders[])(struct boot_plan *, const struct boot_file *,
                                   struct cpu_boot_state *,
                                   struct error **) = {boot_linux, boot_multiboot, boot_pvh};
-    struct cpu_boot_state regs;
-    struct boot_file kernel;
     int ret = 0;
 
-    forget();
-    plan->n_e820 = 0;
-    images = g_array_new(FALSE, FALSE, sizeof(struct placed));
-    if (boot_file_open(&kernel, plan->cfg->kernel, "kernel", err) < 0 ||
-        place_acpi(plan, err) < 0 || place_gdt(plan, &regs, err) < 0) {
-        return -EINVAL;
-    }
-    make_e820(plan);
     for (unsigned i = 0; i < ARRAY_SIZE(loaders) && ret == 0; i++) {
-        ret = loaders[i](plan, &kernel, &regs, err);
+        ret = loaders[i](plan, kernel, regs, err);
     }
     if (ret == 0) {
         error_set(err,
                   "'%s' is no kernel: neither a Linux bzImage, nor multiboot, nor an ELF "
                   "image with a PVH entry",
-                  plan->cfg->kernel);
+                  kernel->name);
         return -EINVAL;
     }
-    if (ret > 0) {
+    return ret < 0 ? ret : 0;
+}
+
+int boot_load(struct boot_plan *plan, struct error **err)
+{
+    struct cpu_boot_state regs;
+    struct boot_file kernel;
+
+    forget();
+    plan->n_e820 = 0;
+    images = g_array_new(FALSE, FALSE, sizeof(struct placed));
+    if (boot_file_open(&kernel, plan->cfg->kernel, "kernel", err) < 0) {
+        return -EINVAL;
+    }
+    plan->firmware = boot_linux_needs_firmware(plan, &kernel) ||
+                     boot_multiboot_needs_firmware(plan, &kernel);
+    if (place_tables(plan, err) < 0 || place_gdt(plan, &regs, err) < 0 ||
+        place_kernel(plan, &kernel, &regs, err) < 0) {
+        return -EINVAL;
+    }
+    if (!plan->firmware) {
         reset_handler_add(&handler);
         handler_added = true;
         cpu_set_boot_state(&regs);
     }
-    return ret < 0 ? ret : 0;
+    return 0;
 }

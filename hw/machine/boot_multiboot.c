@@ -148,25 +148,6 @@ static int put_modules(struct mb_state *s, struct error **err)
                    : boot_copy(s->plan, MB_MODS_ADDR, s->mods, sizeof(s->mods), "modules", err);
 }
 
-static int put_memory_map(struct mb_state *s, struct error **err)
-{
-    uint8_t map[BOOT_E820_MAX * 24] = {0};
-    const struct boot_plan *plan = s->plan;
-
-    for (unsigned i = 0; i < plan->n_e820; i++) {
-        uint8_t *p = map + 24 * i;
-        st_le32(p, 20); /* size of the rest */
-        st_le64(p + 4, plan->e820[i].addr);
-        st_le64(p + 12, plan->e820[i].len);
-        st_le32(p + 20, plan->e820[i].type);
-    }
-    st_le32(s->info + 4, 639);
-    st_le32(s->info + 8, (uint32_t)((plan->ram_top - MIB(1)) >> 10));
-    st_le32(s->info + 44, plan->n_e820 * 24);
-    st_le32(s->info + 48, MB_MAP_ADDR);
-    return boot_copy(s->plan, MB_MAP_ADDR, map, plan->n_e820 * 24, "memory map", err);
-}
-
 static int put_cmdline(struct mb_state *s, const struct boot_file *k, struct error **err)
 {
     const char *append = s->plan->cfg->append;
@@ -177,6 +158,28 @@ static int put_cmdline(struct mb_state *s, const struct boot_file *k, struct err
     st_le32(s->info + 16, at);
     st_le32(s->info + 64, loader);
     return at && loader ? 0 : -EINVAL;
+}
+
+/* The specification lets a kernel use the BIOS; and it finds the screen in text mode. */
+bool boot_multiboot_needs_firmware(const struct boot_plan *plan, const struct boot_file *kernel)
+{
+    return find_header(kernel) != NULL;
+}
+
+static int put_vector(struct boot_plan *plan, const struct cpu_boot_state *regs, struct error **err)
+{
+    const struct boot_vector v = {
+        .eip = regs->eip,
+        .cs = BOOT_CS,
+        .ds = BOOT_DS,
+        .eax = MB_BOOT_MAGIC,
+        .ebx = BOOT_INFO_ADDR,
+        .info_segment = BOOT_INFO_ADDR >> 4,
+        .gdt_limit = regs->gdt_limit,
+        .gdt_base = regs->gdt_base,
+    };
+
+    return boot_put_vector(plan, &v, err);
 }
 
 int boot_multiboot(struct boot_plan *plan, const struct boot_file *kernel,
@@ -209,16 +212,14 @@ int boot_multiboot(struct boot_plan *plan, const struct boot_file *kernel,
         ret = -EINVAL;
     }
     s.next = ALIGN_UP(MAX(end, MIB(1)), KIB(4));
-    if (ret < 0 || put_cmdline(&s, kernel, err) < 0 || put_modules(&s, err) < 0 ||
-        put_memory_map(&s, err) < 0) {
+    if (ret < 0 || put_cmdline(&s, kernel, err) < 0 || put_modules(&s, err) < 0) {
         return -EINVAL;
     }
+    st_le32(s.info + 48, MB_MAP_ADDR); /* the option ROM asks firmware and adds what it is told */
     st_le32(s.info,
             MB_INFO_MEMORY | MB_INFO_CMDLINE | MB_INFO_MODS | MB_INFO_MMAP | MB_INFO_LOADER);
     if (boot_copy(plan, BOOT_INFO_ADDR, s.info, sizeof(s.info), "boot information", err) < 0) {
         return -EINVAL;
     }
-    regs->eax = MB_BOOT_MAGIC;
-    regs->ebx = BOOT_INFO_ADDR;
-    return 1;
+    return put_vector(plan, regs, err) < 0 ? -EINVAL : 1;
 }

@@ -213,14 +213,20 @@ static int make_isa_devices(struct error **err)
 
 /* --- PCI -------------------------------------------------------------------------------------- */
 
+static bool has_vga(void)
+{
+    bool wanted = pc.cfg->vga ? strcmp(pc.cfg->vga, "none") != 0 : !pc.cfg->no_defaults;
+
+    return wanted && device_class_find("VGA");
+}
+
 static int make_pci_devices(struct error **err)
 {
     if (!piix3_ide_create(pc.pci, pc.isa->irqs[14], pc.isa->irqs[15], err) ||
         !piix4_pm_create(pc.pci, pc.isa->irqs[9], err)) {
         return -EINVAL;
     }
-    bool vga = pc.cfg->vga ? strcmp(pc.cfg->vga, "none") != 0 : !pc.cfg->no_defaults;
-    return !vga || !device_class_find("VGA") || make("VGA", &pc.pci->bus, err) ? 0 : -EINVAL;
+    return !has_vga() || make("VGA", &pc.pci->bus, err) ? 0 : -EINVAL;
 }
 
 /* --- tables and boot -------------------------------------------------------------------------- */
@@ -258,12 +264,18 @@ static void reset_for_direct_boot(struct reset_handler *h, enum reset_kind kind)
     i8237_set_cascade(pc.dma);
 }
 
-static int prepare_direct_boot(struct acpi_tables *acpi, struct error **err)
+static int prepare_kernel(struct acpi_tables *acpi, struct error **err)
 {
-    pc.plan = (struct boot_plan){.cfg = pc.cfg, .below_4g = pc.below_4g, .acpi = acpi};
+    pc.plan = (struct boot_plan){
+        .cfg = pc.cfg, .below_4g = pc.below_4g, .acpi = acpi, .screen = has_vga()};
     pc.direct.reset = reset_for_direct_boot;
     reset_handler_add(&pc.direct); /* before the images, which want RAM below 1 MiB writable */
-    return boot_direct(&pc.plan, err);
+    int ret = boot_load(&pc.plan, err);
+    if (ret == 0 && pc.plan.firmware) {
+        reset_handler_remove(&pc.direct);
+        boot_publish_rom(pc.fw_cfg);
+    }
+    return ret;
 }
 
 static int prepare_boot(struct error **err)
@@ -277,7 +289,7 @@ static int prepare_boot(struct error **err)
     if (acpi) {
         acpi_tables_publish(acpi, pc.fw_cfg);
     }
-    int ret = pc.cfg->kernel ? prepare_direct_boot(acpi, err) : 0;
+    int ret = pc.cfg->kernel ? prepare_kernel(acpi, err) : 0;
     if (!pc.cfg->kernel && (pc.cfg->initrd || pc.cfg->append)) {
         error_set(err, "-initrd and -append need -kernel");
         ret = -EINVAL;

@@ -55,6 +55,8 @@ struct fw_cfg {
     struct fw_cfg_item items[2][FW_CFG_KEYS]; /* [1]: keys with the arch bit */
     struct fw_cfg_file files[FW_CFG_FILES];   /* by name: the directory is sorted */
     uint32_t n_files;
+    uint16_t hook_key;
+    void (*hook)(void); /* on selection of hook_key */
     uint16_t key;
     uint32_t offset;   /* of the next byte in the selected item */
     uint64_t dma_addr; /* upper half, until the lower is written */
@@ -176,6 +178,15 @@ const void *fw_cfg_file_data(struct device *dev, const char *name, size_t *len)
     return item->data;
 }
 
+void fw_cfg_set_select_hook(struct device *dev, uint16_t key, void (*hook)(void))
+{
+    struct fw_cfg *s = fw_cfg_of(dev);
+
+    assert(!s->hook || s->hook_key == key);
+    s->hook_key = key;
+    s->hook = hook;
+}
+
 /* --- the guest's side ----------------------------------------------------------------------- */
 
 static void select_key(struct fw_cfg *s, uint16_t key)
@@ -183,6 +194,9 @@ static void select_key(struct fw_cfg *s, uint16_t key)
     TRACE(fw_cfg_select, "key %#x", key);
     s->key = key;
     s->offset = 0;
+    if (s->hook && key == s->hook_key) {
+        s->hook();
+    }
 }
 
 /* Up to len bytes of the selected item from the current offset on; what is behind its end is 0. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Direct boot: small images of each kind end where they should, and damaged ones give one line of
+ * -kernel: small images of each kind end where they should, and damaged ones give one line of
  * error: every header byte by itself, and random damage.
  */
 #include "hw/machine/boot.h"
@@ -24,6 +24,7 @@ static char path[64]; /* of a file in memory */
 static int kernel_fd;
 static struct machine_config cfg;
 static struct boot_plan plan;
+static bool screen;
 
 static void setup(void)
 {
@@ -56,14 +57,17 @@ static int boot(void)
     struct error *err = NULL;
 
     write_kernel();
-    plan = (struct boot_plan){.cfg = &cfg, .below_4g = GUEST_RAM_SIZE};
-    int ret = boot_direct(&plan, &err);
+    plan = (struct boot_plan){.cfg = &cfg, .below_4g = GUEST_RAM_SIZE, .screen = screen};
+    int ret = boot_load(&plan, &err);
     ck_assert_int_eq(ret < 0, err != NULL);
     if (err) {
         ck_assert_uint_gt(strlen(error_msg(err)), 10);
         ck_assert_ptr_null(strchr(error_msg(err), '\n'));
         error_free(err);
     } else {
+        if (plan.firmware) {
+            boot_place_images(); /* the option ROM asks for it */
+        }
         device_reset_all(RESET_COLD);
     }
     return ret;
@@ -74,8 +78,8 @@ static void expect_failure(const char *part)
     struct error *err = NULL;
 
     write_kernel();
-    plan = (struct boot_plan){.cfg = &cfg, .below_4g = GUEST_RAM_SIZE};
-    ck_assert_int_lt(boot_direct(&plan, &err), 0);
+    plan = (struct boot_plan){.cfg = &cfg, .below_4g = GUEST_RAM_SIZE, .screen = screen};
+    ck_assert_int_lt(boot_load(&plan, &err), 0);
     ck_assert_msg(strstr(error_msg(err), part) != NULL, "'%s' lacks '%s'", error_msg(err), part);
     error_free(err);
 }
@@ -228,6 +232,61 @@ START_TEST(test_linux)
 }
 END_TEST
 
+/* The kernel's setup part runs, firmware under it. */
+START_TEST(test_linux_setup)
+{
+    setup();
+    make_bzimage();
+    st_le16(image + 0x206, 0x0207);
+    cfg.append = "vga=0x314 quiet";
+    ck_assert_int_eq(boot(), 0);
+    ck_assert(plan.firmware);
+    uint8_t *vector = guest_mem(BOOT_VECTOR_ADDR), *kernel = guest_mem(BOOT_INFO_ADDR);
+    ck_assert_uint_eq(ld_le16(vector), BOOT_INFO_ADDR >> 4);
+    ck_assert_mem_eq(guest_mem(0x100000), "LINUX", 5);
+    ck_assert_uint_eq(ld_le32(kernel + 0x228), BOOT_CMDLINE_ADDR);
+    ck_assert_uint_eq(ld_le16(kernel + 0x1fa), 0x314);
+    ck_assert_uint_eq(kernel[0x211], 0x81);
+    image[0x211] = 0; /* zImage */
+    st_le16(image + 0x206, 0x0201);
+    cfg.append = "vga=ask";
+    ck_assert_int_eq(boot(), 0);
+    kernel = guest_mem(0x90000);
+    ck_assert_uint_eq(ld_le16(vector), 0x9000);
+    ck_assert_mem_eq(guest_mem(0x10000), "LINUX", 5);
+    ck_assert_uint_eq(ld_le16(kernel + 0x20), 0xa33f);
+    ck_assert_str_eq((char *)kernel + ld_le16(kernel + 0x22), "vga=ask");
+    ck_assert_uint_eq(ld_le16(kernel + 0x1fa), 0xfffd);
+    st_le16(image + 0x206, 0x01ff);
+    expect_failure("too old");
+}
+END_TEST
+
+static bool through_firmware(const char *append)
+{
+    cfg.append = append;
+    ck_assert_int_eq(boot(), 0);
+    return plan.firmware;
+}
+
+START_TEST(test_screen)
+{
+    setup();
+    make_bzimage();
+    ck_assert(!through_firmware(NULL)); /* nothing to show it on */
+    screen = true;
+    ck_assert(through_firmware(NULL));
+    ck_assert(through_firmware("quiet"));
+    ck_assert(!through_firmware("console=ttyS0,115200 quiet"));
+    ck_assert(!through_firmware("quiet console=hvc0"));
+    ck_assert(through_firmware("console=tty0 console=ttyS0"));
+    ck_assert(through_firmware("console=ttyS0 vga=ask"));
+    ck_assert(through_firmware("earlyprintk=vga,keep console=ttyS0"));
+    make_pvh();
+    ck_assert(!through_firmware(NULL));
+}
+END_TEST
+
 START_TEST(test_multiboot)
 {
     char mods[200], *initrd;
@@ -236,7 +295,11 @@ START_TEST(test_multiboot)
     make_multiboot(true);
     ck_assert_int_eq(boot(), 0);
     ck_assert_mem_eq(guest_mem(0x100200), "MULTI", 5);
-    uint8_t *info = guest_mem(BOOT_INFO_ADDR);
+    uint8_t *info = guest_mem(BOOT_INFO_ADDR), *vector = guest_mem(BOOT_VECTOR_ADDR);
+    ck_assert(plan.firmware);
+    ck_assert_uint_eq(ld_le16(vector), 0);
+    ck_assert_uint_eq(ld_le32(vector + 4), 0x100123);
+    ck_assert_uint_eq(ld_le32(vector + 16), BOOT_INFO_ADDR);
     ck_assert_uint_eq(ld_le32(info) & 4, 4);
     ck_assert(g_str_has_suffix((char *)guest_mem(ld_le32(info + 16)), " quiet"));
     initrd = g_strdup_printf("/tmp/doppel-boot-%d.m", (int)getpid());
@@ -351,6 +414,8 @@ START_TEST(test_fuzz_linux)
     setup();
     cfg.initrd = "/etc/passwd";
     fuzz(make_bzimage, 0x1f1, 0x270);
+    screen = true;
+    fuzz(make_bzimage, 0x1f1, 0x270);
 }
 END_TEST
 
@@ -376,5 +441,5 @@ START_TEST(test_fuzz_pvh)
 }
 END_TEST
 
-TEST_MAIN("boot", test_linux, test_multiboot, test_pvh, test_fuzz_linux, test_fuzz_multiboot,
+TEST_MAIN("boot", test_linux, test_linux_setup, test_screen, test_multiboot, test_pvh, test_fuzz_linux, test_fuzz_multiboot,
           test_fuzz_elf, test_fuzz_pvh)

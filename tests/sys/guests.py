@@ -155,6 +155,20 @@ def memtest(bits):
         trouble=r'Errors: *[1-9]')
 
 
+def loader(args, steps, memory='64', **others):
+    return Entry(guests=['loaders', *others.pop('guests', [])],
+                 args=['-m', memory, '-nographic', '-kernel', *args], steps=steps, **others)
+
+
+# Paravirtual Linux on a hypervisor: rings 1 and 3, and page tables nobody but Xen writes.
+XEN = loader(
+    ['{g}/loaders/xen', '-append', 'console=com1 com1=115200 dom0_mem=512M', '-initrd',
+     '{g}/demo/amd64/vmlinuz console=hvc0 quiet,{g}/demo/amd64/initrd.gz', '-no-reboot'],
+    [Expect(r'Xen version \S+', 60, 'banner'), Expect('up in', 180, 'init'), Expect('doppel# '),
+     *command('cat /sys/hypervisor/type', '^xen'),
+     Send('poweroff\n'), Expect('Power down', 60, 'powered down')],
+    memory='1024', guests=['demo amd64'], trouble='crashed|Panic on CPU')
+
 # One disk is a tar file of tests/sys/torture: sdb, or sda if it was probed first.
 TORTURE = [
     *command('nproc', '^2'),
@@ -207,6 +221,14 @@ ENTRIES = {
               '-initrd', '{g}/grub-cd/module.txt module=1', *DEBUG_EXIT],
         steps=MBKERNEL,
         status=MBKERNEL_STATUS, trouble=MBKERNEL_TROUBLE),
+    'ipxe': loader(['{g}/loaders/ipxe.lkrn'],
+                   [Expect('Press Ctrl-B', 60, 'banner'), Send('\x02'), Expect('iPXE>'),
+                    Send('help\n'), Expect('Available commands'), *QUIT]),
+    'memdisk': loader(['{g}/loaders/memdisk', '-initrd', '{g}/loaders/floppy.img'],
+                      [Expect('GNU GRUB', 60, 'banner'), *QUIT]),
+    'gnumach': loader(['{g}/loaders/gnumach', '-append', 'console=com0'],
+                      [Expect('No bootstrap code loaded', 60, 'end'), *QUIT], memory='256'),
+    'xen': XEN,
     'memtest64': memtest(64),
     'memtest32': memtest(32),
 }

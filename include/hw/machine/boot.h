@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Booting a kernel without firmware (-kernel): images, tables and boot information are put into
- * memory at every reset, and the boot CPU starts in the kernel.
+ * Booting a kernel of ours (-kernel), by one of two ways.
+ *
+ * Directly: images, tables and boot information are put into memory at every reset, and the boot CPU
+ * starts in the kernel. Through firmware, for kernels that call the BIOS or want the screen set up:
+ * firmware runs as ever, finds an option ROM to boot from (kernel_rom.S), and that asks for the images
+ * at the last moment, by selecting an item of fw_cfg.
  */
 #ifndef HW_MACHINE_BOOT_H
 #define HW_MACHINE_BOOT_H
 
 #include "hw/acpi/tables.h"
 #include "hw/machine/machine.h"
+
+struct device;
 
 #define BOOT_E820_RAM      1u
 #define BOOT_E820_RESERVED 2u
@@ -24,15 +30,22 @@ struct boot_plan {
     const struct machine_config *cfg;
     uint64_t below_4g;        /* RAM from 0 on */
     struct acpi_tables *acpi; /* NULL: none */
+    bool screen;              /* there is a display adapter */
     /* --- */
+    bool firmware; /* through firmware */
     struct boot_e820 e820[BOOT_E820_MAX];
     unsigned n_e820;
     uint32_t rsdp;    /* guest address, 0: none */
-    uint64_t ram_top; /* end of usable RAM below 4 GiB: the tables are above */
+    uint64_t ram_top; /* end of usable RAM below 4 GiB: the tables, or firmware's, are above */
 };
 
-/* Finds out what cfg->kernel is, loads it (and initrd, modules) to be placed at every reset. */
-int boot_direct(struct boot_plan *plan, struct error **err);
+/* Finds out what cfg->kernel is and loads it (and initrd, modules): to be placed at every reset, or,
+ * with plan->firmware set, by boot_place_images(). */
+int boot_load(struct boot_plan *plan, struct error **err);
+void boot_place_images(void);
+
+/* Gives firmware the option ROM that boots the plan's kernel. */
+void boot_publish_rom(struct device *fw_cfg);
 
 /* --- for the loaders of the kinds of kernel ----------------------------------------------------- */
 
@@ -65,6 +78,23 @@ int boot_zero(struct boot_plan *plan, uint64_t addr, uint64_t len, const char *w
 #define BOOT_STACK_ADDR   0x00080000u
 #define BOOT_CS           0x10
 #define BOOT_DS           0x18
+
+/* What the option ROM does once the images are placed (kernel_rom.S has the offsets). */
+#define BOOT_VECTOR_ADDR 0x00007100u
+struct boot_vector {
+    uint16_t real_segment; /* start of a Linux setup part; 0: a multiboot kernel */
+    uint16_t sp;
+    uint32_t eip; /* with cs a far pointer */
+    uint16_t cs, ds;
+    uint32_t eax, ebx;
+    uint16_t info_segment, gdt_limit;
+    uint32_t gdt_base;
+};
+int boot_put_vector(struct boot_plan *plan, const struct boot_vector *v, struct error **err);
+
+/* Whether a kernel of this kind needs firmware. */
+bool boot_linux_needs_firmware(const struct boot_plan *plan, const struct boot_file *kernel);
+bool boot_multiboot_needs_firmware(const struct boot_plan *plan, const struct boot_file *kernel);
 
 /* Each: 1 and the kernel is placed, 0: not mine, -errno with err. `regs` starts out with flat
  * segments and a stack. */

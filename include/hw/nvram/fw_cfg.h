@@ -42,6 +42,7 @@ enum fw_cfg_key {
     FW_CFG_SMBIOS_ENTRIES = 0x8001,
     FW_CFG_IRQ0_OVERRIDE = 0x8002,
     FW_CFG_HPET = 0x8004,
+    FW_CFG_PLACE_KERNEL = 0x8010, /* ours: selecting it places -kernel (hw/machine/boot.h) */
 };
 
 /* `dev` is the fw_cfg device. Data is copied; adding an item again replaces it. */
@@ -56,5 +57,8 @@ void fw_cfg_add_file(struct device *dev, const char *name, const void *data, siz
 
 /* The contents of a file, NULL if there is none. Valid until it is replaced. */
 const void *fw_cfg_file_data(struct device *dev, const char *name, size_t *len);
+
+/* `hook` is called whenever the guest selects the key; one key has one. */
+void fw_cfg_set_select_hook(struct device *dev, uint16_t key, void (*hook)(void));
 
 #endif

@@ -24,6 +24,8 @@
 #define MODERN_SIZE 0x4000u
 #define NOTIFY_STEP 4u /* bytes per queue */
 
+#define QUEUES_OF_THEIR_OWN 16 /* vectors, that is */
+
 #define DEVICE_ID_MODERN       0x1040u
 #define DEVICE_ID_TRANSITIONAL 0x1000u
 
@@ -664,7 +666,8 @@ static int add_interrupts(struct virtio_pci *s, struct error **err)
     uint32_t vectors = s->prop_vectors;
 
     if (vectors == VIRTIO_PCI_VECTORS_AUTO) {
-        vectors = s->dev->queue_count + 1;
+        /* For many queues drivers share one vector anyway. */
+        vectors = s->dev->queue_count > QUEUES_OF_THEIR_OWN ? 2 : s->dev->queue_count + 1;
     }
     return vectors ? pci_msix_init_bar(&s->pci, MIN(vectors, 2048u), MSIX_BAR, err) : 0;
 }

@@ -204,6 +204,7 @@ static int build_machine(struct options *o, struct error **err)
         error_prepend(err, "-m: ");
         return -ENOMEM;
     }
+    ram_set_guest_size(o->cfg.ram_size);
     for (unsigned i = 0; i < o->globals->len; i++) {
         if (device_global_add(g_ptr_array_index(o->globals, i), err) < 0) {
             return -EINVAL;

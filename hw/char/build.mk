@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-obj-y += hw/char/serial.o hw/char/serial_isa.o hw/char/parallel.o
+obj-y += hw/char/serial.o hw/char/serial_isa.o hw/char/serial_pci.o hw/char/parallel.o

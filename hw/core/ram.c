@@ -25,7 +25,7 @@ struct ram_block {
 
 static TAILQ_HEAD(, ram_block) blocks = TAILQ_HEAD_INITIALIZER(blocks); /* by address */
 static uint8_t *base;
-static uint64_t capacity;
+static uint64_t capacity, guest_size;
 static int memfd = -1;
 
 uint8_t *ram_base(void)
@@ -155,6 +155,26 @@ void ram_free(ram_addr_t addr)
         memset(base + addr, 0, b->size);
     dirty_mark(addr, b->size);
     block_remove(b);
+}
+
+int ram_discard(ram_addr_t addr, uint64_t len)
+{
+    assert(IS_ALIGNED(addr, RAM_PAGE_SIZE) && IS_ALIGNED(len, RAM_PAGE_SIZE));
+    assert(range_fits(addr, len, capacity));
+    if (fallocate(memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)addr, (off_t)len) < 0)
+        return -errno;
+    dirty_mark(addr, len);
+    return 0;
+}
+
+void ram_set_guest_size(uint64_t bytes)
+{
+    guest_size = bytes;
+}
+
+uint64_t ram_guest_size(void)
+{
+    return guest_size;
 }
 
 void ram_for_each_block(void (*fn)(const struct ram_block_info *info, void *opaque), void *opaque)

@@ -55,6 +55,16 @@ ram_addr_t ram_alloc(const char *name, uint64_t size, struct error **err);
 /* Give the block back; the host pages are released and read as zero again. */
 void ram_free(ram_addr_t addr);
 
+/*
+ * Give the pages of a range back to the host; they read as zero from then on. Page-aligned, inside
+ * an allocated block. 0 or -errno (nothing is lost then).
+ */
+int ram_discard(ram_addr_t addr, uint64_t len);
+
+/* How much of it is the guest's main memory; said once by the machine. */
+void ram_set_guest_size(uint64_t bytes);
+uint64_t ram_guest_size(void);
+
 /* Host address of RAM address 0; constant after ram_init(). */
 uint8_t *ram_base(void);
 

@@ -7,6 +7,7 @@
 
 #include "hw/core/clock.h"
 #include "hw/core/vmstate.h"
+#include "system/mainloop.h"
 #include "system/rng.h"
 #include "util/error.h"
 
@@ -22,7 +23,8 @@ struct virtio_rng {
     bool own_source;
     struct rng_request request;
     struct timer refill;
-    uint64_t quota; /* bytes left in this period */
+    struct deferred resume; /* after a saved state has been loaded */
+    uint64_t quota;         /* bytes left in this period */
     uint64_t max_bytes;
     uint32_t period; /* ms */
 };
@@ -102,12 +104,17 @@ static void stop(struct virtio_device *dev)
     rng_cancel(rng->source, &rng->request);
 }
 
+static void resume(void *opaque)
+{
+    ask(opaque);
+}
+
 static int loaded(struct virtio_device *dev, struct error **err)
 {
     struct virtio_rng *rng = rng_of(dev);
 
     rng->quota = MIN(rng->quota, rng->max_bytes);
-    ask(rng);
+    deferred_schedule(&rng->resume); /* the ring is looked at when the machine is whole */
     return 0;
 }
 
@@ -150,6 +157,7 @@ static int rng_realize(struct device *device, struct error **err)
     }
     virtio_init(&rng->dev, &rng_ops, 0);
     rng->vq = virtio_add_queue(&rng->dev, RNG_QUEUE_SIZE, kicked);
+    deferred_init(&rng->resume, resume, rng);
     rng->request = (struct rng_request){.got = got};
     rng->quota = rng->max_bytes;
     ret = virtio_pci_realize(&s->proxy, &rng->dev, err);
@@ -167,6 +175,7 @@ static void rng_unrealize(struct device *device)
 
     virtio_fini(&s->rng.dev);
     timer_fini(&s->rng.refill);
+    deferred_cancel(&s->rng.resume);
     drop_source(&s->rng);
     virtio_pci_unrealize(&s->proxy);
 }

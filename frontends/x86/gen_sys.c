@@ -196,12 +196,16 @@ void gen_verw(struct gen *g)
     verify(g, true);
 }
 
+/* Memory is only written if the RPL changes: a read-only segment or page is no fault then. */
 void gen_arpl(struct gen *g)
 {
     ir_ref dst = operand64(g, 0);
     ir_ref result = gen_helper_value(g, HLP_arpl, dst, operand64(g, 1), IR_NONE);
 
-    gen_store(g, 0, result);
+    if (g->in->op[0].kind == X86_OP_MEM)
+        gen_helper(g, HLP_arpl_store, gen_ea_value(g), gen_const(g, g->in->seg), result);
+    else
+        gen_store(g, 0, result);
     set_zf(g, result);
 }
 

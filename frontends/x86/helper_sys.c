@@ -4,6 +4,7 @@
  * that transfer control set vcpu.pc, and their block ends with a full lookup.
  * `next` is the offset in CS of the following instruction.
  */
+#include "frontends/x86/access.h"
 #include "frontends/x86/helpers.h"
 #include "frontends/x86/mode.h"
 #include "frontends/x86/sys.h"
@@ -117,6 +118,16 @@ uint64_t helper_arpl(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
     if ((a & 3) >= (b & 3))
         return a & 0xffff;
     return with_zf((a & 0xfffc) | (b & 3));
+}
+
+/* a = offset, b = segment register, c = result of helper_arpl(): its low word is stored if ZF. */
+uint64_t helper_arpl_store(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c)
+{
+    struct x86_cpu *cpu = X86_CPU(v);
+
+    if (c >> 32)
+        softtlb_store(v, x86_data_linear(cpu, (unsigned)b, a, 2, true), c & 0xffff, 2, x86_data_idx(cpu), 0);
+    return 0;
 }
 
 /* a = enum x86_sysreg. */

@@ -42,7 +42,7 @@ static bool chance(unsigned percent)
 static const char *const not_native[] = {
     "cpuid",    "rdtsc",     "rdtscp",    "rdrand", "rdpid",  "rdpmc",    "xgetbv",  "mov_to_sreg",
     "pop_sreg", "lxs",       "callf",     "jmpf",   "retf",   "iret",     "int",     "lar",
-    "lsl",      "verr",      "verw",      "arpl",   "sldt",   "str",      "sgdt",    "sidt",
+    "lsl",      "verr",      "verw",      "sldt",   "str",      "sgdt",    "sidt",
     "smsw",     "rdsegbase", "wrsegbase", "xsave",  "xrstor", "xsaveopt", "syscall", "sysenter",
     "sysexit",  "hlt",       "monitor",   "mwait",  "rsm",    "in",       "out",     "ins",
     "outs",     "cli",       "sti",       "int3",   "int1",   "into",

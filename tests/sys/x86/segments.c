@@ -268,6 +268,14 @@ static void test_rights(void)
     CHECK(do_verr(S0) && !do_verw(S0), "VERW read-only");
 }
 
+static void arpl_fs(void)
+{
+    uint16_t b = 3;
+
+    load_fs();
+    asm volatile("arpl %w0, %%fs:(%1)" : : "r"(b), "r"(off) : "memory");
+}
+
 static void test_arpl(void)
 {
     uint16_t a = KDATA, b = 3;
@@ -278,6 +286,19 @@ static void test_arpl(void)
     b = 1;
     asm volatile("arpl %w2, %w0; setz %1" : "+r"(a), "=q"(z) : "r"(b));
     CHECK(a == (KDATA | 3) && !z, "ARPL keeps");
+    set_gdt(S0, descriptor((uint32_t)buffer, 0xff, 0x90, F_D));
+    sel = S0;
+    off = 0;
+    *(uint16_t *)buffer = KDATA | 3;
+    expect("ARPL without a change, read-only segment", arpl_fs, -1, 0);
+    *(uint16_t *)buffer = KDATA;
+    expect("ARPL with a change, read-only segment", arpl_fs, GP, 0);
+    CHECK(*(uint16_t *)buffer == KDATA, "ARPL that faults writes nothing");
+    set_gdt(S0, descriptor((uint32_t)buffer, 0xff, 0x92, F_D));
+    expect("ARPL, writable segment", arpl_fs, -1, 0);
+    CHECK(*(uint16_t *)buffer == (KDATA | 3), "ARPL writes memory");
+    off = 0xff;
+    expect("ARPL beyond the limit", arpl_fs, GP, 0);
 }
 
 static uint64_t ldt[4];

@@ -31,7 +31,7 @@ enum {
 #define MB_MODS_ADDR   (BOOT_INFO_ADDR + 0x400)
 #define MB_STRING_ADDR (BOOT_INFO_ADDR + 0x1000)
 #define MB_MAX_MODS    32
-#define MB_STRINGS_END BOOT_CMDLINE_ADDR
+#define MB_STRINGS_END BOOT_GDT_ADDR
 
 struct mb_state {
     struct boot_plan *plan;

@@ -324,11 +324,15 @@ START_TEST(test_multiboot)
     ck_assert_int_eq(boot(), 0);
     ck_assert_mem_eq(guest_mem(0x100000), "MULTI", 5);
     make_multiboot(true);
-    st_le32(image + 0x110, 0x6f00); /* over the GDT */
-    st_le32(image + 0x10c, 0x7000);
-    st_le32(image + 0x114, 0x7600);
+    st_le32(image + 0x110, BOOT_GDT_ADDR - 0x100); /* over the GDT */
+    st_le32(image + 0x10c, BOOT_GDT_ADDR);
+    st_le32(image + 0x114, BOOT_GDT_ADDR + 0x600);
     st_le32(image + 0x118, 0);
     expect_failure("overlap with GDT");
+    st_le32(image + 0x110, 0x3f00); /* low memory is the kernel's: real-mode programs start there */
+    st_le32(image + 0x10c, 0x4000);
+    st_le32(image + 0x114, 0x4600);
+    ck_assert_int_eq(boot(), 0);
     make_multiboot(true);
     st_le32(image + 0x118, 0xfffffff0); /* bss */
     expect_failure("does not fit into memory");

@@ -69,10 +69,10 @@ int boot_copy(struct boot_plan *plan, uint64_t addr, const void *data, size_t le
 int boot_zero(struct boot_plan *plan, uint64_t addr, uint64_t len, const char *what,
               struct error **err);
 
-/* Where boot information goes: below the kernel, within conventional memory. */
-#define BOOT_GDT_ADDR     0x00007000u
-#define BOOT_INFO_ADDR    0x00010000u
-#define BOOT_CMDLINE_ADDR 0x00020000u
+/* Where boot information goes: the end of conventional memory, since kernels may start low. */
+#define BOOT_CMDLINE_ADDR 0x00080000u
+#define BOOT_INFO_ADDR    0x00090000u
+#define BOOT_GDT_ADDR     0x0009f000u
 #define BOOT_CMDLINE_MAX  0x00010000u
 #define BOOT_RSDP_ADDR    0x000f5000u
 #define BOOT_STACK_ADDR   0x00080000u

@@ -74,6 +74,15 @@ uint64_t x86_pop(struct x86_stack *s, unsigned size)
     return v;
 }
 
+/* A selector in a slot of `size` bytes: only its 2 bytes are read. */
+static uint16_t pop_selector(struct x86_stack *s, unsigned size)
+{
+    uint16_t v = (uint16_t)softtlb_load(&s->c->v, stack_address(s, s->sp, 2), 2, s->idx, IR_MEM_STACK);
+
+    s->sp = (s->sp + size) & s->mask;
+    return v;
+}
+
 void x86_stack_commit(struct x86_stack *s)
 {
     uint64_t *rsp = &s->c->v.greg[X86_RSP];
@@ -531,7 +540,7 @@ static void ret_real(struct x86_cpu *c, unsigned size, unsigned pop)
 
     x86_stack_current(c, &s);
     ip = x86_pop(&s, size);
-    cs = x86_pop(&s, size);
+    cs = pop_selector(&s, size);
     check_real_ip(c, ip);
     s.sp = (s.sp + pop) & s.mask;
     x86_stack_commit(&s);
@@ -549,7 +558,7 @@ static void ret_outer(struct x86_cpu *c, struct x86_stack *s, struct x86_desc *c
 
     s->sp = (s->sp + pop) & s->mask;
     sp = x86_pop(s, size);
-    sel = x86_pop(s, size);
+    sel = pop_selector(s, size);
     valid = check_return_ss(c, sel, rpl, cs, &ss);
     x86_check_ip(c, cs, ip, 0);
     x86_desc_set_accessed(c, cs);
@@ -576,7 +585,7 @@ void x86_far_ret(struct x86_cpu *c, unsigned size, unsigned pop)
     }
     x86_stack_current(c, &s);
     ip = x86_pop(&s, size);
-    cs = x86_pop(&s, size);
+    cs = pop_selector(&s, size);
     check_return_cs(c, cs, &d);
     if ((cs & 3) > c->cpl) {
         ret_outer(c, &s, &d, ip, size, pop);

@@ -81,10 +81,11 @@ void gen_mov_to_sreg(struct gen *g)
         gen_exit_lookup_next(g);
 }
 
+/* Whatever the operand size, only the selector is read (and checked): as on Intel's processors. */
 void gen_pop_sreg(struct gen *g)
 {
     unsigned sreg = g->in->op[0].reg;
-    ir_ref value = gen_ld(g, IR_I16, gen_stack_mem(g, 0, g->in->osize, GEN_READ));
+    ir_ref value = gen_ld(g, IR_I16, gen_stack_mem(g, 0, 2, GEN_READ));
 
     load_sreg(g, sreg, as64(g, value, IR_I16));
     gen_sp_add(g, g->in->osize);

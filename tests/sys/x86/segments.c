@@ -193,6 +193,51 @@ static void user_stack_bp(void)
     asm volatile("mov %w0, %%ss; mov %1, %%ebp; mov (%%ebp), %%eax" : : "r"(sel), "r"(user_off) : "eax", "ebp");
 }
 
+/* The slot of a selector may reach beyond the limit, the selector may not. */
+static void user_pop_sreg(void)
+{
+    asm volatile("mov %w0, %%ss; mov %1, %%esp; pop %%es; int $0x80" : : "r"(sel), "r"(user_off));
+}
+static void user_push_sreg(void)
+{
+    asm volatile("mov %w0, %%ss; mov %1, %%esp; push %%es; int $0x80" : : "r"(sel), "r"(user_off));
+}
+static void user_retf(void)
+{
+    asm volatile("mov %w0, %%ss; mov %1, %%esp; lret; .globl user_retf_to; user_retf_to: int $0x80"
+                 : : "r"(sel), "r"(user_off));
+}
+static void user_lcall(void)
+{
+    asm volatile("mov %w0, %%ss; mov %1, %%esp; lcall %2, $1f; 1: int $0x80"
+                 : : "r"(sel), "r"(user_off), "i"(UCODE));
+}
+
+static void test_selector_slots(void)
+{
+    extern char user_retf_to[];
+
+    *(uint16_t *)(buffer + 0xffe) = UDATA;
+    user_off = 0xffe;
+    expect_user("POP ES, selector at the stack's end", user_pop_sreg, -1, 0);
+    user_off = 0xfff;
+    expect_user("POP ES, selector across the stack's end", user_pop_sreg, SS, 0);
+    user_off = 0x1002;
+    expect_user("PUSH ES, selector at the stack's end", user_push_sreg, -1, 0);
+    user_off = 0x1003;
+    expect_user("PUSH ES, selector across the stack's end", user_push_sreg, SS, 0);
+    *(uint16_t *)(buffer + 0xffe) = UCODE;
+    *(uint32_t *)(buffer + 0xffa) = (uint32_t)user_retf_to;
+    user_off = 0xffa;
+    expect_user("RETF, CS at the stack's end", user_retf, -1, 0);
+    user_off = 0xffb;
+    expect_user("RETF, CS across the stack's end", user_retf, SS, 0);
+    user_off = 0x1000;
+    expect_user("far CALL, CS in a whole slot", user_lcall, -1, 0);
+    user_off = 0x1001;
+    expect_user("far CALL, CS across the stack's end", user_lcall, SS, 0);
+}
+
 static void test_stack_faults(void)
 {
     sel = S0 | 3;
@@ -207,6 +252,7 @@ static void test_stack_faults(void)
     expect_user("PUSH wraps below 0", user_stack_write, SS, 0);
     user_off = 0x2000;
     expect_user("[EBP] beyond the stack", user_stack_bp, SS, 0);
+    test_selector_slots();
 }
 
 static uint32_t last_zf;

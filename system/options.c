@@ -480,6 +480,17 @@ static int set_display(struct options *o, const char *arg, struct error **err)
     return 0;
 }
 
+/* There is no VNC server yet: only its absence can be asked for, as test scripts do. */
+static int set_vnc(struct options *o, const char *arg, struct error **err)
+{
+    if (strcmp(arg, "none")) {
+        error_set(err, "-vnc %s: there is no VNC server yet, only none", arg);
+        return -EINVAL;
+    }
+    o->display_none = true;
+    return 0;
+}
+
 /* There is no network card yet, so that only "none" can be kept. */
 static int set_net(struct options *o, const char *arg, struct error **err)
 {
@@ -602,10 +613,11 @@ static int print_version(struct options *o, const char *arg, struct error **err)
     exit(0);
 }
 
+/* Scripts look for the word QEMU here, and for the version in the fourth word of the first line. */
 static int print_help(struct options *o, const char *arg, struct error **err)
 {
-    printf("doppel %s: runs an unmodified x86 operating system\n"
-           "usage: doppel [options] [disk-image]\n\n",
+    printf("doppel emulator version %s: runs an unmodified x86 operating system\n"
+           "usage: doppel [options] [disk-image]     (options as QEMU spells them)\n\n",
            DOPPEL_VERSION);
     for (const struct option_row *r = rows; r->name; r++) {
         int n = printf("-%s%s%s", r->name, r->arg ? " " : "", r->arg ? r->arg : "");
@@ -647,6 +659,7 @@ static const struct option_row rows[] = {
     {"chardev",    "BACKEND,id=ID[,mux=on][,path=PATH]...", "a character device", set_chardev},
     {"nographic",  NULL,        "no display; serial port and monitor on this terminal", set_nographic},
     {"display",    "none",      "how the screen is shown", set_display},
+    {"vnc",        "none",      "VNC server", set_vnc},
     {"vga",        "std|none",  "graphics card", set_vga},
     {"nic",        "none",      "network card", set_net},
     {"net",        "none",      "as -nic", set_net},

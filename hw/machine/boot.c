@@ -33,7 +33,7 @@ int boot_file_open(struct boot_file *f, const char *name, const char *what, stru
     int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not block */
 
     if (fd < 0 || fstat(fd, &st) < 0) {
-        int ret = error_set_errno(err, errno, "cannot open %s '%s'", what, name);
+        int ret = error_set_errno(err, errno, "could not load %s '%s'", what, name);
         if (fd >= 0) {
             close(fd);
         }

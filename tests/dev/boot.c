@@ -221,7 +221,7 @@ START_TEST(test_linux)
     ck_assert_int_eq(truncate(initrd, MIB(20)), 0);
     expect_failure("does not fit into memory");
     cfg.initrd = "/nonexistent";
-    expect_failure("cannot open initrd '/nonexistent'");
+    expect_failure("could not load initrd '/nonexistent'");
     cfg.initrd = "/dev/null";
     expect_failure("not a readable file");
     g_unlink(initrd);
@@ -372,7 +372,7 @@ START_TEST(test_pvh)
     cfg.kernel = "/tmp";
     expect_failure("not a readable file");
     cfg.kernel = "/nonexistent";
-    expect_failure("cannot open kernel");
+    expect_failure("could not load kernel");
 }
 END_TEST
 

@@ -314,7 +314,7 @@ START_TEST(test_multiboot)
     ck_assert(g_str_has_suffix((char *)guest_mem(ld_le32(mod + 8)), " a b"));
     ck_assert_uint_ge(ld_le32(mod), 0x102000);
     cfg.initrd = "x,,y";
-    expect_failure("cannot open module");
+    expect_failure("could not load module");
     g_unlink(initrd);
     g_free(initrd);
     cfg.initrd = NULL;

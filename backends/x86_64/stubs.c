@@ -510,9 +510,12 @@ static bool room(void)
     return !a.full && (size_t)(a.end - a.p) > 64;
 }
 
+/* What leaf helpers call may be instrumented, using XMM registers; those for live FP state call nothing. */
 static const uint8_t *common_for(uint32_t flags)
 {
-    return flags & HF_LEAF ? common_leaf : flags & HF_FP ? common_full : common_light;
+    bool leaf = (flags & HF_LEAF) && (LEAF_CALLS || (flags & HF_FP));
+
+    return leaf ? common_leaf : flags & HF_FP ? common_full : common_light;
 }
 
 const uint8_t *stub_helper(unsigned n, const struct ir_helper *table)

@@ -108,11 +108,15 @@ static uint64_t count_at(const struct hpet *s, int64_t now)
     return s->count + (uint64_t)(now - s->start) / HPET_TICK_NS;
 }
 
-/* The fields are read with acquire order, so that the second look at seq comes last. */
+/*
+ * The fields are read with acquire order, so that the second look at seq comes last. The clock is
+ * read before that look, and by a writer only once seq is odd: else a stop of the counter between
+ * the two would show a later reader less.
+ */
 static uint64_t count_lockless(const struct hpet *s)
 {
     uint64_t count, config;
-    int64_t start;
+    int64_t start, now;
     uint32_t seq;
 
     do {
@@ -120,15 +124,22 @@ static uint64_t count_lockless(const struct hpet *s)
         config = __atomic_load_n(&s->config, __ATOMIC_ACQUIRE);
         start = __atomic_load_n(&s->start, __ATOMIC_ACQUIRE);
         count = __atomic_load_n(&s->count, __ATOMIC_ACQUIRE);
-    } while ((seq & 1) || seq != __atomic_load_n(&s->seq, __ATOMIC_RELAXED));
+        now = clock_now(CLK_VIRTUAL);
+    } while ((seq & 1) || seq != __atomic_load_n(&s->seq, __ATOMIC_ACQUIRE));
     if (config & HPET_CONFIG_ENABLE)
-        count += (uint64_t)(clock_now(CLK_VIRTUAL) - start) / HPET_TICK_NS;
+        count += (uint64_t)(now - start) / HPET_TICK_NS;
     return count;
+}
+
+/* Keeps readers waiting until set_counter(). Returns the time from which the change holds. */
+static int64_t begin_change(struct hpet *s)
+{
+    __atomic_add_fetch(&s->seq, 1, __ATOMIC_SEQ_CST);
+    return clock_now(CLK_VIRTUAL);
 }
 
 static void set_counter(struct hpet *s, uint64_t config, uint64_t count, int64_t now)
 {
-    __atomic_add_fetch(&s->seq, 1, __ATOMIC_SEQ_CST);
     __atomic_store_n(&s->config, config, __ATOMIC_RELEASE);
     __atomic_store_n(&s->start, now, __ATOMIC_RELEASE);
     __atomic_store_n(&s->count, count, __ATOMIC_RELEASE);
@@ -249,12 +260,13 @@ static void compare_reached(void *opaque)
 static void write_config(struct hpet *s, uint64_t val)
 {
     uint64_t old = s->config;
-    int64_t now = clock_now(CLK_VIRTUAL);
 
-    if ((old ^ val) & HPET_CONFIG_ENABLE)
+    if ((old ^ val) & HPET_CONFIG_ENABLE) {
+        int64_t now = begin_change(s);
         set_counter(s, val, count_at(s, now), now);
-    else
+    } else {
         __atomic_store_n(&s->config, val, __ATOMIC_RELEASE);
+    }
     if (old == val)
         return;
     for (unsigned i = 0; i < HPET_TIMERS; i++) {
@@ -276,10 +288,11 @@ static void write_status(struct hpet *s, uint64_t val)
 
 static void write_counter(struct hpet *s, uint64_t val, uint64_t lanes)
 {
-    int64_t now = clock_now(CLK_VIRTUAL);
+    int64_t now;
 
     if (s->config & HPET_CONFIG_ENABLE)
         guest_error("HPET: counter written while it runs");
+    now = begin_change(s);
     set_counter(s, s->config, (count_at(s, now) & ~lanes) | val, now);
     for (unsigned i = 0; i < HPET_TIMERS; i++)
         rearm(&s->timers[i]);
@@ -433,7 +446,7 @@ static void hpet_reset(struct device *dev, enum reset_kind kind)
         t->period = 0;
     }
     s->status = 0;
-    set_counter(s, 0, 0, clock_now(CLK_VIRTUAL));
+    set_counter(s, 0, 0, begin_change(s));
     pass_legacy(s);
 }
 

@@ -287,6 +287,46 @@ START_TEST(test_threads)
 }
 END_TEST
 
+static void *backward_reader(void *arg)
+{
+    bool *stop = arg;
+    uint64_t last = 0, n = 0;
+
+    while (!__atomic_load_n(stop, __ATOMIC_RELAXED)) {
+        uint64_t now = rd(COUNT);
+        n += now < last;
+        last = now;
+    }
+    return (void *)(uintptr_t)n;
+}
+
+/* Stopped and started again while it is read, it never shows less than before. */
+START_TEST(test_no_step_back)
+{
+    static bool stop;
+    pthread_t thread;
+    void *steps_back;
+
+    setup();
+    device_unlock();
+    pthread_create(&thread, NULL, backward_reader, &stop);
+    for (unsigned i = 0; i < 100000; i++) {
+        wr(CONFIG, 1);
+        device_lock();
+        clock_step(100);
+        device_unlock();
+        wr(CONFIG, 0);
+        device_lock();
+        clock_step(100);
+        device_unlock();
+    }
+    __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+    pthread_join(thread, &steps_back);
+    ck_assert_ptr_null(steps_back);
+    device_lock();
+}
+END_TEST
+
 START_TEST(test_fuzz)
 {
     setup();
@@ -322,4 +362,4 @@ START_TEST(test_fuzz)
 END_TEST
 
 TEST_MAIN("hpet", test_registers, test_counter, test_one_shot, test_periodic, test_level,
-          test_legacy, test_threads, test_fuzz)
+          test_legacy, test_threads, test_no_step_back, test_fuzz)

@@ -330,7 +330,11 @@ static struct tb *finish_block(struct vcpu *cpu, const struct tb_key *key, uint3
     if (log_enabled(LOG_OP))
         log_block(b, "IR of", cpu->pc);
     if (backend->wants_opt) {
+        if (!key->variant)
+            opt_windows(b);
         opt_flags(b);
+        if (CONFIG_DEBUG)
+            check_block(b);
         if (log_enabled(LOG_OP_OPT))
             log_block(b, "optimised IR of", cpu->pc);
     }
@@ -406,6 +410,8 @@ static struct tb *make_block(struct vcpu *cpu, const struct code_place *p)
     key.pc = x->non_flat ? cpu->pc : 0;
     if (x->one_insn)
         key.variant |= TBV_ONE_INSN;
+    if (x->unshared)
+        key.variant |= TBV_UNSHARED;
     if (p->host)
         tb = translate_cached(cpu, &key, p);
     else
@@ -434,18 +440,6 @@ static bool take_events(struct vcpu *cpu)
     return frontend->poll(cpu);
 }
 
-/* A block for one instruction alone: by key, or made. */
-static struct tb *find_one_insn(struct vcpu *cpu)
-{
-    struct exec_state *x = cpu->exec;
-    struct tb_key saved = x->key;
-    struct tb *tb;
-
-    x->key.variant |= TBV_ONE_INSN;
-    tb = exec_find_cached(cpu, cpu->pc);
-    x->key = saved;
-    return tb;
-}
 
 /* The jump table knows what vcpu.pc is: put its page back into the code TLB. */
 static struct tb *know_page(struct vcpu *cpu, struct tb *tb)
@@ -463,8 +457,8 @@ static struct tb *find_block(struct vcpu *cpu)
     struct jmp_entry *j = &cpu->jmp[vcpu_jmp_index(cpu->pc)];
     struct tb *tb;
 
-    if (x->one_insn)
-        tb = find_one_insn(cpu);
+    if (x->one_insn || x->unshared)
+        tb = exec_find_variant(cpu, cpu->pc, (x->one_insn ? TBV_ONE_INSN : 0) | (x->unshared ? TBV_UNSHARED : 0));
     else if (j->pc == cpu->pc && j->ctx == cpu->ctx && !__atomic_load_n(&j->tb->invalid, __ATOMIC_ACQUIRE))
         tb = know_page(cpu, j->tb);
     else
@@ -555,11 +549,11 @@ static bool run_block(struct vcpu *cpu, struct tb *tb)
     enum exec_exit why;
 
     link_edge(cpu, tb);
-    if (!x->one_insn && !(tb->variant & TBV_ONE_INSN))
+    if (!(tb->variant & (TBV_ONE_INSN | TBV_UNSHARED)))
         exec_fill_jmp(cpu, cpu->pc, tb);
     if (log_enabled(LOG_EXEC))
         log_entry(cpu, tb);
-    x->one_insn = false;
+    x->one_insn = x->unshared = false;
     x->stats.entries++;
     cpu->pc_page = cpu->pc & PAGE_MASK;
     cpu->tb = tb;
@@ -603,7 +597,7 @@ static void land(struct vcpu *cpu, int why)
         end_exclusive_insn(cpu);
     exec_leave(x);
     if (why == UNWIND_EXCEPTION) {
-        x->one_insn = x->exclusive_insn = false;
+        x->one_insn = x->unshared = x->exclusive_insn = false;
         frontend->deliver(cpu);
     }
 }
@@ -669,6 +663,14 @@ void exec_retry_insn(struct vcpu *cpu)
     backend->unwind(cpu);
     cpu->exec->one_insn = true;
     cpu->exec->stats.one_insn++;
+    siglongjmp(cpu->unwind, UNWIND_RETRY);
+}
+
+void exec_retry_unshared(struct vcpu *cpu)
+{
+    backend->unwind(cpu);
+    cpu->exec->unshared = true;
+    cpu->exec->stats.unshared++;
     siglongjmp(cpu->unwind, UNWIND_RETRY);
 }
 
@@ -826,6 +828,7 @@ void exec_print_stats(void (*print)(void *arg, const char *name, uint64_t value)
     ROW("polls", x.polls)
     ROW("unwinds", x.unwinds)
     ROW("single-instruction retries", x.one_insn)
+    ROW("retries without windows", x.unshared)
     ROW("instructions not in RAM", x.uncached)
     ROW("TLB refills", tlb.refills)
     ROW("TLB page walks", tlb.walks)

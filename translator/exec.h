@@ -33,6 +33,10 @@ __attribute__((noreturn)) void exec_host_fault(struct vcpu *cpu, int signo, int 
    other vCPU in translated code meanwhile. */
 __attribute__((noreturn)) void exec_retry_insn(struct vcpu *cpu);
 __attribute__((noreturn)) void exec_retry_exclusive(struct vcpu *cpu);
+/* The same, but the instruction and what follows it in a block without windows (opt_windows). */
+__attribute__((noreturn)) void exec_retry_unshared(struct vcpu *cpu);
+/* Entry of the block without windows for `pc` in the current mode, or NULL. As exec_lookup_leaf. */
+const void *exec_lookup_unshared(struct vcpu *cpu, uint64_t pc);
 bool exec_is_exclusive(const struct vcpu *cpu);
 
 /* What makes a pending event deliverable (STI, end of a shadow, TPR lowered, ...) calls this, since

@@ -54,6 +54,24 @@ struct tb *exec_find_cached(struct vcpu *cpu, uint64_t pc)
     return tb_find(&key);
 }
 
+struct tb *exec_find_variant(struct vcpu *cpu, uint64_t pc, uint32_t variant)
+{
+    uint32_t saved = cpu->exec->key.variant;
+    struct tb *tb;
+
+    cpu->exec->key.variant |= variant;
+    tb = exec_find_cached(cpu, pc);
+    cpu->exec->key.variant = saved;
+    return tb;
+}
+
+const void *exec_lookup_unshared(struct vcpu *cpu, uint64_t pc)
+{
+    struct tb *tb = exec_find_variant(cpu, pc, TBV_UNSHARED);
+
+    return tb ? tb->code : NULL;
+}
+
 const void *exec_lookup_leaf(struct vcpu *cpu, uint64_t pc)
 {
     struct tb *tb = exec_find_cached(cpu, pc);

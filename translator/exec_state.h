@@ -24,7 +24,7 @@ struct exec_mode {
 };
 
 struct exec_stats {
-    uint64_t entries, lookups, code_walks, translated, translate_ns, unwinds, polls, one_insn;
+    uint64_t entries, lookups, code_walks, translated, translate_ns, unwinds, polls, one_insn, unshared;
     uint64_t uncached, contexts, renewals, page_renewals;
     uint64_t exits[4]; /* by enum exec_exit */
 };
@@ -43,7 +43,7 @@ struct exec_state {
     uint64_t executed[2][1u << (EXECUTED_BITS - 6)];
     unsigned n_executed;
     uint64_t space_gens[SOFTTLB_SPACES];
-    bool one_insn, exclusive_insn; /* how to run the next block */
+    bool one_insn, unshared, exclusive_insn; /* how to run the next block */
     bool exclusive;
     const void *unlinked; /* struct tb of the edge to be linked next, with its slot and page */
     unsigned unlinked_slot, unlinked_evict;
@@ -59,6 +59,8 @@ static inline struct ctlb_entry *ctlb_slot(struct vcpu *cpu, uint64_t page)
 
 /* The block at pc if the code TLB and the cache have it (general registers only). */
 struct tb *exec_find_cached(struct vcpu *cpu, uint64_t pc);
+/* The same for a variant of the mode (TBV_*). */
+struct tb *exec_find_variant(struct vcpu *cpu, uint64_t pc, uint32_t variant);
 /* Make the jump table know it. */
 static inline void exec_fill_jmp(struct vcpu *cpu, uint64_t pc, struct tb *tb)
 {

@@ -19,7 +19,8 @@ struct tb_key {
     uint32_t cs_limit; /* and limit */
     uint32_t variant; /* TBV_*: single step, debug registers, instruction count, ... */
 };
-enum { TBV_SINGLE_STEP = 1, TBV_DEBUG = 2, TBV_COUNT = 4, TBV_NOCHAIN = 8, TBV_ONE_INSN = 16 /* stop after one instruction */ };
+enum { TBV_SINGLE_STEP = 1, TBV_DEBUG = 2, TBV_COUNT = 4, TBV_NOCHAIN = 8, TBV_ONE_INSN = 16 /* stop after one instruction */,
+       TBV_UNSHARED = 32 /* no windows (opt_windows) */ };
 
 struct frontend_ops {
     const char *name;

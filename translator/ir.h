@@ -93,7 +93,8 @@ struct ir_mem {
     int32_t disp;
 };
 enum { IR_MEM_STACK = 1 /* stack-segment access: non-canonical raises #SS */,
-       IR_MEM_ALIGN = 2 /* must be naturally aligned to its size (#GP), e.g. MOVAPS */ };
+       IR_MEM_ALIGN = 2 /* must be naturally aligned to its size (#GP), e.g. MOVAPS */,
+       IR_MEM_WINDOW = 4 /* base is the result of a window: cannot fault, but for alignment */ };
 
 enum ir_op {
 #define OP(name, ...) IR_##name,
@@ -213,5 +214,15 @@ enum { IR_FL_READ = 1 /* some reader other than a fault wants flive */,
        IR_FL_FAULT = 2 /* a faulting op before the next full definition may need them */,
        IR_FL_INTACT = 4 /* the producer's register inputs and result are unmodified up to the last such fault */ };
 void opt_flags(struct ir_block *b);
+
+/* opt_windows: memory operands near each other get one check. Before opt_flags. */
+void opt_windows(struct ir_block *b);
+/* Bytes of a load, store, rmw, or simd or fpu memory operand (0: none), and whether it is written. */
+unsigned ir_access_bytes(const struct ir_insn *i);
+bool ir_access_writes(const struct ir_insn *i);
+static inline bool ir_in_window(const struct ir_insn *i, const struct ir_block *b)
+{
+    return i->mem && b->mems[i->mem - 1].flags & IR_MEM_WINDOW;
+}
 
 #endif

@@ -197,6 +197,10 @@ static bool mem_attribute(struct parser *s, struct ir_mem *m)
         m->flags |= IR_MEM_ALIGN;
         return true;
     }
+    if (accept(s, "window")) {
+        m->flags |= IR_MEM_WINDOW;
+        return true;
+    }
     if (accept(s, "a")) {
         if (!number_in(s, 64, &n))
             return false;

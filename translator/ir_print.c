@@ -9,7 +9,8 @@
  *   word    = condition (o no b ae ... g), for ops with one
  *   operand = global | global ".hi" | "t" N [":" type, where it is defined] | "$" N | "_" (none)
  *           | "[" [global | temp] [" + " (global | temp) "*" N] " + " N "]" { ":" mem attribute }
- *   mem attributes: a16 a32 a64 (address size), l32 (32-bit linear), seg=global, stack, align
+ *   mem attributes: a16 a32 a64 (address size), l32 (32-bit linear), seg=global, stack, align,
+ *                   window
  *   attributes: {OSZAPC} flags defined, (..) flags read, aux=N, lock rex, x=reg,rm,imm,imm2,
  *           live{..} and info=N as found by opt_flags
  *
@@ -82,6 +83,8 @@ static void print_mem(FILE *f, const struct ir_block *b, unsigned mem)
         fputs(":stack", f);
     if (m->flags & IR_MEM_ALIGN)
         fputs(":align", f);
+    if (m->flags & IR_MEM_WINDOW)
+        fputs(":window", f);
 }
 
 static void print_flags(FILE *f, unsigned flags)

@@ -17,6 +17,8 @@ struct checker {
     uint64_t usable[IR_MAX_TEMPS / 64];  /* since the last label */
     uint64_t labels[IR_MAX_LABELS / 64]; /* placed */
     uint64_t targets[IR_MAX_LABELS / 64]; /* jumped to */
+    uint64_t windows[IR_MAX_TEMPS / 64]; /* temporaries that are open windows */
+    uint32_t window_aux[IR_MAX_TEMPS];
     bool wrote; /* the guest instruction has written a global or flags */
     bool opened; /* an insn op has been seen */
 };
@@ -124,6 +126,40 @@ static int address_type(unsigned bits)
     return bits == 16 ? IR_I16 : bits == 32 ? IR_I32 : IR_I64;
 }
 
+/* Inside its window, which is still open, and allows it. */
+static void check_member(struct checker *c, const struct ir_mem *m)
+{
+    unsigned n = ir_ref_index(m->base), bytes = ir_access_bytes(c->i);
+
+    if (ir_ref_class(m->base) != IR_CLASS_TEMP || n >= c->b->n_temps || !bit_test(c->windows, n))
+        broken(c, "no such window open");
+    else if (m->index || m->seg || m->abits != 64)
+        broken(c, "more than a distance in a window");
+    else if (!bytes || c->i->irf & IRF_LOCK)
+        broken(c, "access that cannot be in a window");
+    else if (m->disp < 0 || (uint32_t)m->disp + bytes > (c->window_aux[n] & 0xffff))
+        broken(c, "access beyond its window");
+    else if (ir_access_writes(c->i) && !(c->window_aux[n] >> 16 & 1))
+        broken(c, "write to a window for reading");
+}
+
+/* Windows come first in a guest instruction, so that it can be started again. */
+static void check_window(struct checker *c)
+{
+    unsigned before = c->pos ? c->b->insns[c->pos - 1].op : IR_OP_COUNT, n = ir_ref_index(c->i->dst);
+
+    if (before != IR_insn && before != IR_window)
+        broken(c, "window is not at the start of its guest instruction");
+    else if (ir_ref_class(c->i->dst) != IR_CLASS_TEMP || c->i->type != IR_I64)
+        broken(c, "window is not an i64 temporary");
+    else if (!(c->i->aux & 0xffff) || (c->i->aux & 0xffff) > SOFTTLB_PAGE)
+        broken(c, "window of no bytes, or more than a page");
+    if (c->broken || n >= IR_MAX_TEMPS)
+        return;
+    bit_set(c->windows, n);
+    c->window_aux[n] = c->i->aux;
+}
+
 static void check_mem(struct checker *c)
 {
     const struct ir_mem *m;
@@ -146,6 +182,8 @@ static void check_mem(struct checker *c)
     if (m->seg && ir_ref_class(m->seg) != IR_CLASS_GLOBAL)
         broken(c, "segment base is not a global");
     check_use(c, m->seg, IR_I64, true);
+    if (m->flags & IR_MEM_WINDOW)
+        check_member(c, m);
 }
 
 /* --- insns ------------------------------------------------------------------------ */
@@ -210,8 +248,10 @@ static void check_label_op(struct checker *c)
         bit_set(c->labels, n);
     else
         bit_set(c->targets, n);
-    if (c->i->op == IR_label) /* no temporary lives across */
+    if (c->i->op == IR_label) { /* no temporary lives across */
         memset(c->usable, 0, sizeof(c->usable));
+        memset(c->windows, 0, sizeof(c->windows));
+    }
 }
 
 static void check_aux(struct checker *c)
@@ -233,6 +273,10 @@ static void check_aux(struct checker *c)
     case IR_call:
         if (i->aux >= c->b->n_helpers)
             broken(c, "no such helper");
+        memset(c->windows, 0, sizeof(c->windows)); /* it may change what is mapped */
+        break;
+    case IR_window:
+        check_window(c);
         break;
     case IR_guard:
         if ((i->aux & 0xffff) >= c->b->n_helpers)
@@ -295,7 +339,7 @@ static void check_order(struct checker *c)
 {
     const struct ir_insn *i = c->i;
     unsigned attrs = ir_op_info[i->op].attrs;
-    bool faults = attrs & (IRA_LOADS | IRA_STORES | IRA_FAULTS), tries = false;
+    bool faults = attrs & (IRA_LOADS | IRA_STORES | IRA_FAULTS) && !ir_in_window(i, c->b), tries = false;
 
     if (i->op == IR_insn) {
         c->opened = true;

@@ -64,6 +64,8 @@ static bool may_fault(const struct ir_insn *i, const struct ir_block *b)
         return b->helpers[i->aux].flags & HF_RAISE;
     if (i->op == IR_simd || i->op == IR_fpu)
         return true;
+    if (ir_in_window(i, b))
+        return false;
     return attrs & (IRA_LOADS | IRA_STORES | IRA_FAULTS);
 }
 

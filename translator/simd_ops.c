@@ -96,22 +96,25 @@ bool simd_host_has(enum simd_feature f)
 }
 #endif
 
-/* ModRM (with a SIB byte or displacement where the base needs it) for [base]. */
-static unsigned encode_base(uint8_t *p, unsigned reg, unsigned base)
+/* ModRM (with a SIB byte where the base needs it) for [base + disp]. */
+static unsigned encode_base(uint8_t *p, unsigned reg, unsigned base, int32_t disp)
 {
-    unsigned n = 0;
-    bool disp = (base & 7) == 5, sib = (base & 7) == 4;
+    unsigned bytes = disp == 0 && (base & 7) != 5 ? 0 : disp == (int8_t)disp ? 1 : 4, n = 0;
 
-    p[n++] = (disp ? 0x40 : 0) | (reg & 7) << 3 | (base & 7);
-    if (sib)
+    p[n++] = (bytes == 4 ? 0x80 : bytes << 6) | (reg & 7) << 3 | (base & 7);
+    if ((base & 7) == 4)
         p[n++] = 0x24;
-    if (disp)
-        p[n++] = 0;
-    return n;
+    st_le32(p + n, (uint32_t)disp);
+    return n + bytes;
 }
 
-unsigned simd_encode(uint8_t *p, const struct simd_row *r, unsigned reg, unsigned rm, bool mem,
-                     bool rexw, uint8_t imm)
+unsigned simd_encode(uint8_t *p, const struct simd_row *r, unsigned reg, unsigned rm, bool mem, bool rexw, uint8_t imm)
+{
+    return simd_encode_disp(p, r, reg, rm, mem, 0, rexw, imm);
+}
+
+unsigned simd_encode_disp(uint8_t *p, const struct simd_row *r, unsigned reg, unsigned rm, bool mem,
+                          int32_t disp, bool rexw, uint8_t imm)
 {
     static const uint8_t prefix_byte[SIMD_PREFIXES] = {0, 0x66, 0xf3, 0xf2};
     static const uint8_t map_byte[SIMD_MAPS] = {0, 0x38, 0x3a};
@@ -132,7 +135,7 @@ unsigned simd_encode(uint8_t *p, const struct simd_row *r, unsigned reg, unsigne
     if (r->flags & V_NOMODRM)
         return n;
     if (mem)
-        n += encode_base(p + n, reg, rm);
+        n += encode_base(p + n, reg, rm, disp);
     else
         p[n++] = 0xc0 | (reg & 7) << 3 | (rm & 7);
     if (r->flags & V_IMM)

@@ -84,5 +84,7 @@ bool simd_uses_xmm(const struct simd_row *r);
  * register holding the address. reg is ignored if the row has an extension.
  */
 unsigned simd_encode(uint8_t *p, const struct simd_row *r, unsigned reg, unsigned rm, bool mem, bool rexw, uint8_t imm);
+/* The same with the address register plus a displacement. */
+unsigned simd_encode_disp(uint8_t *p, const struct simd_row *r, unsigned reg, unsigned rm, bool mem, int32_t disp, bool rexw, uint8_t imm);
 
 #endif

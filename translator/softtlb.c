@@ -68,6 +68,19 @@ static unsigned remove_from_set(struct softtlb_set *set, uintptr_t host, uint64_
     return found;
 }
 
+/* After the tables: an entry displaced meanwhile is here then. */
+static unsigned find_victims(const struct softtlb_l2 *l2, uintptr_t host, uint64_t len)
+{
+    unsigned found = 0;
+
+    for (unsigned i = 0; i < SOFTTLB_VICTIMS; i++) {
+        uint64_t victim = __atomic_load_n(&l2->victims[i], __ATOMIC_RELAXED);
+
+        found += victim && victim - host < len;
+    }
+    return found;
+}
+
 static bool track(ram_addr_t first, uint64_t pages)
 {
     bool new = false;
@@ -96,6 +109,8 @@ void softtlb_remove_write(ram_addr_t addr, uint64_t len)
 
         for (unsigned s = 0; cpu && s < SOFTTLB_SETS; s++)
             found += remove_from_set(&cpu->tlb[s], (uintptr_t)ram_ptr(first), len);
+        if (cpu)
+            found += find_victims(cpu->tlb2, (uintptr_t)ram_ptr(first), len);
         if (found && cpu != self)
             removed_remote = true;
     }
@@ -212,6 +227,24 @@ void *softtlb_refill(struct vcpu *cpu, gva_t addr, unsigned size, enum tlb_acces
     if (crosses_page(addr, size))
         return NULL;
     return l1_fill(cpu, l2_get(cpu, addr, a, mmu_idx, memflags, false), addr, a, mmu_idx);
+}
+
+/* A page that is not dirty yet is left to the store itself. */
+void *softtlb_refill_window(struct vcpu *cpu, gva_t addr, unsigned size, enum tlb_access a, unsigned mmu_idx)
+{
+    struct l2_entry *e = crosses_page(addr, size) ? NULL : l2_get(cpu, addr, TLB_READ, mmu_idx, 0, true);
+
+    if (!e || (a == TLB_WRITE && !(e->perms & L2_WRITE)))
+        return NULL;
+    return l1_fill(cpu, e, addr, a, mmu_idx);
+}
+
+bool softtlb_is_io(struct vcpu *cpu, gva_t addr, unsigned size, unsigned mmu_idx, unsigned memflags)
+{
+    for (gva_t page = addr & PAGE_MASK; page - (addr & PAGE_MASK) < in_page(addr) + size; page += SOFTTLB_PAGE)
+        if (!l2_get(cpu, page, TLB_WRITE, mmu_idx, memflags, false)->host)
+            return true;
+    return false;
 }
 
 void *softtlb_probe(struct vcpu *cpu, gva_t addr, unsigned size, enum tlb_access a,

@@ -66,6 +66,11 @@ void softtlb_probe_store(struct vcpu *cpu, gva_t addr, unsigned len, unsigned mm
 /* First-level miss: refill and return the host address, or NULL when the access must go by softtlb_load/store. */
 void *softtlb_refill(struct vcpu *cpu, gva_t addr, unsigned size, enum tlb_access a, unsigned mmu_idx, unsigned memflags);
 
+/* For a window (opt_windows): the host address, or NULL; never raises, nor makes a page dirty. */
+void *softtlb_refill_window(struct vcpu *cpu, gva_t addr, unsigned size, enum tlb_access a, unsigned mmu_idx);
+/* Does a store, probed for already, go to a device? */
+bool softtlb_is_io(struct vcpu *cpu, gva_t addr, unsigned size, unsigned mmu_idx, unsigned memflags);
+
 /*
  * The part of softtlb_refill() for generated code with FP state live (general registers only):
  * second-level hit on plain RAM, else NULL. Never raises.

@@ -12,6 +12,8 @@
 
 #define L2_BITS    13
 #define L2_ENTRIES (1u << L2_BITS)
+/* A block writes through a window only so long that this many displaced entries hold it. */
+#define SOFTTLB_VICTIMS 64
 #define L1_WORDS   (SOFTTLB_ENTRIES / 64)
 
 enum { L2_READ = 1, L2_WRITE = 2 };
@@ -39,6 +41,10 @@ struct softtlb_l2 {
     bool large_overflow;
     struct l1_map rd[SOFTTLB_SETS], wr[SOFTTLB_SETS];
     uint64_t large[3][16]; /* hash sets of the large pages seen: up to 4 MiB, up to 1 GiB, beyond */
+    /* Host pages of the first-level entries for writing that were displaced last: translated code
+       may still be using them (opt_windows), so whoever removes entries looks here too. */
+    uint64_t victims[SOFTTLB_VICTIMS];
+    unsigned n_victims;
     struct softtlb_stats stats;
     uint64_t space_gens[SOFTTLB_SPACES]; /* 0: none yet */
     struct l2_entry entry[L2_ENTRIES];

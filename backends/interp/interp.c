@@ -334,6 +334,9 @@ static void run_op(struct interp_frame *f, const struct ir_insn *i)
     case IR_cmpxchg2:
         interp_cmpxchg2(f, i);
         break;
+    case IR_window: /* members use it as a linear address and are checked themselves */
+        interp_put(f, i->dst, IR_I64, interp_address(f, i));
+        break;
     case IR_probe:
         run_probe(f, i);
         break;

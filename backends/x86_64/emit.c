@@ -64,6 +64,8 @@ static bool observes(const struct emit *e, const struct ir_insn *in)
 
     if (in->op == IR_call)
         return e->b->helpers[in->aux].flags & (HF_RAISE | HF_READ_FLAGS);
+    if (ir_in_window(in, e->b))
+        return in->op == IR_simd;
     if (in->op == IR_fpu)
         return in->irf & IRF_MEM;
     return attrs & (IRA_LOADS | IRA_STORES | IRA_FAULTS | IRA_END | IRA_LEAVES);
@@ -147,8 +149,8 @@ static void begin(struct emit *e, struct tb *tb, const struct ir_block *b, const
     e->host = 0;
     e->img = OSZAPC;
     e->pc = (int64_t)(tb->key.phys & (SOFTTLB_PAGE - 1));
-    e->dirty = e->folding = false;
-    e->lock = 0;
+    e->dirty = e->folding = e->windows = false;
+    e->lock = e->fold_lock = 0;
     e->slots = 0;
     e->n_cold = e->n_borrowed = 0;
     e->merge_scratch = NOREG;

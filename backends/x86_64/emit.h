@@ -26,7 +26,7 @@ struct temp_loc {
 enum { OWNER_FREE = -1, OWNER_INSN = -2 };
 
 /* Code out of line, emitted after the block's end. */
-enum cold_kind { COLD_MEM, COLD_GUARD, COLD_EDGE, COLD_EDGE_STUB, COLD_LOOKUP };
+enum cold_kind { COLD_MEM, COLD_WINDOW, COLD_GUARD, COLD_EDGE, COLD_EDGE_STUB, COLD_LOOKUP };
 struct cold {
     uint8_t kind;
     uint8_t addr, index; /* MEM: registers */
@@ -60,6 +60,8 @@ struct emit {
     uint32_t slots;         /* spill slots in use */
     unsigned merge_scratch; /* reserved for merging flags, or NOREG */
     bool folding;           /* the operand's scratches stay for the next insn */
+    uint8_t fold_lock;      /* as does this window's */
+    bool windows;           /* the block has some */
     uint8_t keep;           /* of live: flags this insn does not define */
     uint8_t borrowed[4], n_borrowed;
     unsigned n_cold;
@@ -116,7 +118,7 @@ static inline unsigned emit_fdef(const struct emit *e)
 /* emit_mem.c: soft TLB. The operand is valid to the end of the insn (or of the next, if folded). */
 struct access {
     struct opnd m;
-    struct cold *cold;
+    struct cold *cold; /* NULL: in a window */
 };
 struct access mem_access(struct emit *e, unsigned mem, unsigned bytes, unsigned flags); /* ACC_* */
 int32_t mem_tlb_offset(unsigned cls, bool write);

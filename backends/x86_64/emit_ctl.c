@@ -372,6 +372,15 @@ static void cold_mem(struct emit *e, const struct cold *c)
     jump_back(e, c->after);
 }
 
+/* Behind the jump back: where the guest instruction is, for jit_window_leaf(). */
+static void cold_window(struct emit *e, const struct cold *c)
+{
+    cold_side(e, c);
+    call_stub(e, stub_slow(c->addr, c->index, c->info));
+    jump_back(e, c->resume);
+    asm_imm(&e->a, c->pc, 2);
+}
+
 static void cold_guard(struct emit *e, const struct cold *c)
 {
     cold_side(e, c);
@@ -419,6 +428,9 @@ void emit_cold_code(struct emit *e)
         switch (c.kind) {
         case COLD_MEM:
             cold_mem(e, &c);
+            break;
+        case COLD_WINDOW:
+            cold_window(e, &c);
             break;
         case COLD_GUARD:
             cold_guard(e, &c);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guest memory: the inlined soft TLB (translator/softtlb.h) and the operations on it.
+ * Guest memory: the inlined soft TLB (translator/softtlb.h) and the operations on it. Accesses in
+ * windows (opt_windows) go to their window's base, which the window's check has left in a scratch.
  *
  *     lea  A, [base + index * scale + disp]     linear address
  *     rorx I, A, 8 / and I, 3ff0h               entry
@@ -101,6 +102,19 @@ int32_t mem_tlb_offset(unsigned cls, bool write)
            (int32_t)(write ? offsetof(struct softtlb_set, wr) : offsetof(struct softtlb_set, rd));
 }
 
+/* The window's base is in a scratch, or spilled. Touches no flags. */
+static struct access window_access(struct emit *e, const struct ir_mem *m)
+{
+    struct opnd base = emit_ref(e, m->base, S64);
+    unsigned r = base.reg;
+
+    if (base.kind != OPND_REG) {
+        r = emit_scratch(e);
+        emit_load(e, S64, r, &base);
+    }
+    return (struct access){.m = opnd_mem(r, m->disp)};
+}
+
 struct access mem_access(struct emit *e, unsigned mem, unsigned bytes, unsigned flags)
 {
     const struct ir_mem *m = &e->b->mems[mem - 1];
@@ -109,6 +123,8 @@ struct access mem_access(struct emit *e, unsigned mem, unsigned bytes, unsigned 
     unsigned a, i;
     uint32_t field;
 
+    if (m->flags & IR_MEM_WINDOW)
+        return window_access(e, m);
     flags_keep_all(e);
     a = linear_address(e, m);
     e->lock = 0; /* base and index are done with and may be spilled */
@@ -120,7 +136,7 @@ struct access mem_access(struct emit *e, unsigned mem, unsigned bytes, unsigned 
     if (bytes <= SOFTTLB_PAGE)
         asm_alu_ri(&e->a, ALU_CMP, S64, a, (int32_t)(SOFTTLB_PAGE - bytes));
     field = bytes <= SOFTTLB_PAGE ? asm_jcc_fwd(&e->a, IR_A) : asm_jmp_fwd(&e->a);
-    acc.cold = emit_cold(e, COLD_MEM, field);
+    acc.cold = emit_cold(e, flags & ACC_WINDOW ? COLD_WINDOW : COLD_MEM, field);
     if (flags & ACC_LOCK && bytes > 1) {
         struct opnd low = opnd_imm((int32_t)bytes - 1);
         asm_test(&e->a, S8, &ra, &low);
@@ -146,11 +162,28 @@ struct access mem_access(struct emit *e, unsigned mem, unsigned bytes, unsigned 
 
 void mem_store_end(struct emit *e, struct access *acc)
 {
-    acc->cold->after = asm_off(&e->a);
+    if (acc->cold)
+        acc->cold->after = asm_off(&e->a);
+}
+
+/* The temporary's register is the one the address has been computed in. */
+void emit_window(struct emit *e, unsigned arg)
+{
+    bool write = e->in->aux >> 16 & 1;
+    struct access acc = mem_access(e, e->in->mem, e->in->aux & 0xffff, (write ? ACC_WRITE : ACC_READ) | ACC_BASE | ACC_WINDOW);
+    struct temp_loc *l = &e->temp[ir_ref_index(e->in->dst)];
+
+    (void)arg;
+    l->kind = TEMP_REG;
+    l->n = (uint8_t)scratch_no(acc.m.reg);
+    e->owner[l->n] = (int16_t)ir_ref_index(e->in->dst);
+    e->windows = true;
 }
 
 static void free_address(struct emit *e, const struct access *acc)
 {
+    if (!acc->cold)
+        return;
     emit_scratch_free(e, acc->cold->addr);
     emit_scratch_free(e, acc->cold->index);
 }
@@ -166,6 +199,22 @@ static bool can_fold(const struct emit *e)
     if (next->mem || e->temp[ir_ref_index(t)].last != e->i + 1)
         return false;
     return (next->src[0] == t) + (next->src[1] == t) + (next->src[2] == t) == 1;
+}
+
+/* A window whose base ends with the load is kept like any scratch, else it may not be spilled yet. */
+static void fold_window(struct emit *e)
+{
+    const struct ir_mem *m = &e->b->mems[e->in->mem - 1];
+    struct temp_loc *l = &e->temp[ir_ref_index(m->base)];
+
+    if (!(m->flags & IR_MEM_WINDOW) || l->kind != TEMP_REG)
+        return;
+    if (emit_dies(e, m->base)) {
+        e->owner[l->n] = OWNER_INSN;
+        l->kind = TEMP_NONE;
+    } else {
+        e->fold_lock = (uint8_t)(1 << l->n);
+    }
 }
 
 /* [m] to the destination by `mov`, or with zero- or sign-extension from `from`. */
@@ -197,6 +246,7 @@ void emit_ld(struct emit *e, unsigned arg)
     if (fold) {
         e->fold = acc.m;
         e->temp[ir_ref_index(e->in->dst)].kind = TEMP_FOLD;
+        fold_window(e);
         e->folding = true;
         return;
     }
@@ -353,6 +403,8 @@ void emit_rmw(struct emit *e, unsigned arg)
     struct access acc = mem_access(e, e->in->mem, 1u << s, ACC_READ | ACC_WRITE | ACC_BASE | (lock || xchg ? ACC_LOCK : 0));
 
     (void)arg;
+    if (!acc.cold)
+        flags_keep(e, OSZAPC);
     if (e->in->dst && !xchg && e->in->aux != IR_add) { /* not locked: nobody asks for that */
         unsigned old = emit_scratch(e);
         emit_load(e, s, old, &acc.m);

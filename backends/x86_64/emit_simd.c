@@ -63,7 +63,7 @@ void emit_simd(struct emit *e, unsigned arg)
         flags_keep(e, OSZAPC);
     general_read(e, r, &o);
     general_write(e, r, &o);
-    n = simd_encode(code, r, o.reg, o.rm, mem, rex, e->in->imm);
+    n = simd_encode_disp(code, r, o.reg, o.rm, mem, mem ? acc.m.disp : 0, rex, e->in->imm);
     emit_insn_side(e, e->host);
     put_bytes(e, code, n);
     if (!o.d.none && !opnd_is_reg(&o.d.loc, o.out))

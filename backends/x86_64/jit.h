@@ -32,6 +32,15 @@ bool jit_side_entry(struct vcpu *cpu, struct side_entry *s);
 /* slow.c, called by stubs */
 void *jit_slow_leaf(struct vcpu *cpu);
 void *jit_slow_full(struct vcpu *cpu);
+/* Of a window: its host address, or where to go on without it; both NULL: jit_window_full() knows. */
+struct window_way {
+    void *host;
+    const void *code;
+};
+struct window_way jit_window_leaf(struct vcpu *cpu);
+void *jit_window_full(struct vcpu *cpu);
+/* Behind the jump that follows the call of the slow path. */
+const uint8_t *jit_slow_behind(struct vcpu *cpu);
 void jit_slow_commit(struct vcpu *cpu);
 
 /* disas.c: -d out_asm */

@@ -6,12 +6,20 @@
 #include "backends/x86_64/jit.h"
 #include "translator/exec.h"
 
-/* The code behind the call is `jmp back` (2 or 5 bytes), then the bounce version. */
+/* To the code that is made for the bounce buffer. */
 static void skip_jump(struct vcpu *cpu)
 {
-    uint64_t *ra = (uint64_t *)cpu - 1;
+    ((uint64_t *)cpu)[-1] = (uintptr_t)jit_slow_behind(cpu);
+}
 
-    *ra += *(const uint8_t *)(uintptr_t)*ra == 0xeb ? 2 : 5;
+/* A store to a device may change what is mapped where: not while a window is open. */
+static void check_device_store(struct vcpu *cpu, uint64_t addr, uint32_t info)
+{
+    struct tb *tb = backend->current(cpu);
+
+    if (tb && tb->windows &&
+        softtlb_is_io(cpu, addr, acc_bytes(info), acc_class(info), acc_memflags(info)))
+        exec_retry_unshared(cpu);
 }
 
 static void load_bounce(struct vcpu *cpu, uint64_t addr, uint32_t info)
@@ -51,10 +59,22 @@ void *jit_slow_full(struct vcpu *cpu)
         return cpu->bounce;
     }
     softtlb_probe_store(cpu, addr, n, cls, mf);
+    check_device_store(cpu, addr, info);
     if (acc & ACC_READ)
         load_bounce(cpu, addr, info);
     skip_jump(cpu);
     return cpu->bounce;
+}
+
+void *jit_window_full(struct vcpu *cpu)
+{
+    uint32_t info = (uint32_t)cpu->spill[SPILL_INFO];
+    enum tlb_access a = acc_flags(info) & ACC_WRITE ? TLB_WRITE : TLB_READ;
+    void *p = softtlb_refill_window(cpu, cpu->spill[SPILL_ADDR], acc_bytes(info), a, acc_class(info));
+
+    if (!p)
+        exec_retry_unshared(cpu);
+    return p;
 }
 
 void jit_slow_commit(struct vcpu *cpu)

@@ -37,7 +37,7 @@ const struct ir_helper *stub_helper_table;
 static struct asm_buf a;
 static const uint8_t *rx;
 static int32_t pin_offset[PINS];
-static const uint8_t *common_full, *common_light, *common_leaf, *slow_common[SLOW_PAIRS];
+static const uint8_t *common_full, *common_light, *common_leaf, *slow_common[2][SLOW_PAIRS];
 static const uint8_t *helper_stub[MAX_HELPERS];
 static struct {
     uint32_t key;
@@ -542,8 +542,25 @@ static unsigned third_scratch(unsigned x, unsigned y)
     return NOREG;
 }
 
-/* Address and info are in vcpu.spill; rsp + 8 is the vcpu. Result: host address in `addr`, `index` 0. */
-static void make_slow_common(unsigned addr, unsigned index)
+/* rdx, if not 0, is the block to go on in instead of returning. */
+static void leave_window(void)
+{
+    struct opnd rdx = opnd_reg(RDX), m = opnd_mem(RSP, SPILL_OFF(SPILL_SCRATCH));
+    uint32_t none;
+
+    asm_test(&a, S64, &rdx, &rdx);
+    none = asm_jcc_fwd(&a, IR_E);
+    lea(RSP, RSP, 8);
+    store(RSP, SPILL_OFF(SPILL_SCRATCH), RDX);
+    load_pins(RSP, 0, PINS_CALLER);
+    asm_ext(&a, 0xff | DEF64, S64, 4, &m);
+    asm_bind32(&a, none);
+}
+
+/*
+ * Address and info are in vcpu.spill; rsp + 8 is the vcpu. Result: host address in `addr`, `index` 0.
+ */
+static void make_slow_common(unsigned addr, unsigned index, bool window)
 {
     unsigned third = third_scratch(addr, index);
     struct opnd rax = opnd_reg(RAX), ri = opnd_reg(index), zero = opnd_imm(0);
@@ -554,20 +571,22 @@ static void make_slow_common(unsigned addr, unsigned index)
     if (LEAF_CALLS) {
         lea(RDI, RSP, 8);
         push(RAX);
-        call_c((const void *)(uintptr_t)jit_slow_leaf);
+        call_c(window ? (const void *)(uintptr_t)jit_window_leaf : (const void *)(uintptr_t)jit_slow_leaf);
         lea(RSP, RSP, 8);
         asm_test(&a, S64, &rax, &rax);
         slow = asm_jcc_fwd(&a, IR_E);
         mov_rr(addr, RAX);
         done = asm_jmp_fwd(&a);
         asm_bind32(&a, slow);
+        if (window)
+            leave_window();
     }
     store_pins(RSP, 8, PINS_CALLEE);
     lea(RDI, RSP, 8);
     load(RAX, RSP, 0);
     store(RDI, VCPU_OFF(host_ra), RAX);
     to_host();
-    call_c((const void *)(uintptr_t)jit_slow_full);
+    call_c(window ? (const void *)(uintptr_t)jit_window_full : (const void *)(uintptr_t)jit_slow_full);
     mov_rr(addr, RAX);
     clear_host_ra(R12);
     from_host(-8);
@@ -591,8 +610,10 @@ static void make_slow_commons(void)
         for (unsigned y = 0; y < SCRATCHES; y++) {
             if (x == y)
                 continue;
-            slow_common[x * SCRATCHES + y] = here();
-            make_slow_common(scratch_reg[x], scratch_reg[y]);
+            for (unsigned w = 0; w < 2; w++) {
+                slow_common[w][x * SCRATCHES + y] = here();
+                make_slow_common(scratch_reg[x], scratch_reg[y], w);
+            }
         }
 }
 
@@ -605,7 +626,7 @@ static void make_slow(unsigned addr, unsigned index, uint32_t info)
     asm_alu(&a, ALU_XOR, S64, &r, &tag, false);
     store(RSP, 8 + SPILL_OFF(SPILL_ADDR), addr);
     store_imm(S32, RSP, 8 + SPILL_OFF(SPILL_INFO), (int32_t)info);
-    asm_branch_to(&a, ASM_JMP, rx, slow_common[pair_number(addr, index)]);
+    asm_branch_to(&a, ASM_JMP, rx, slow_common[!!(acc_flags(info) & ACC_WINDOW)][pair_number(addr, index)]);
 }
 
 const uint8_t *stub_slow(unsigned addr, unsigned index, uint32_t info)

@@ -395,5 +395,6 @@ void emit_end_insn(struct emit *e)
     end_temp(e, in->dst);
     end_temp(e, in->dst2);
     end_scratches(e);
-    e->lock = 0;
+    e->lock = e->fold_lock;
+    e->fold_lock = 0;
 }

@@ -4,6 +4,9 @@
  * the exit taken must be equal. The blocks use every integer and memory op with every placement
  * of operands (register, memory-resident global, temporary, high byte, constant), partial flag
  * definitions, forward skips, several exits, helpers. Undefined flags are never defined.
+ *
+ * Every other block can be started at each of its instructions: no temporary lives across them, and
+ * a pointer register makes many accesses near each other and near page ends, for opt_windows.
  */
 #include "tests/ir/toy.h"
 #include "tests/test.h"
@@ -86,10 +89,16 @@ static struct ir_block *b;
 static ir_ref temps[64];
 static unsigned n_temps;
 static bool in_skip;
+static bool restartable; /* the block */
+
+enum { POINTER = 14 }; /* global that points to data in restartable blocks */
 
 static void open_insn(void)
 {
     struct ir_insn *i = ir_emit(b, IR_insn, IR_I64);
+
+    if (restartable)
+        n_temps = 0;
 
     i->aux = b->guest_insns++;
     i->imm = 1;
@@ -115,6 +124,13 @@ static ir_ref find_temp(enum ir_type t)
     return IR_NONE;
 }
 
+static unsigned any_register(void)
+{
+    unsigned n = pick(16);
+
+    return n == POINTER && restartable ? 13 : n;
+}
+
 static ir_ref global(enum ir_type t)
 {
     if (t == IR_I8 && !pick(4))
@@ -123,7 +139,7 @@ static ir_ref global(enum ir_type t)
         return IR_GLOBAL(16);
     if (t == IR_I16 && !pick(12))
         return IR_GLOBAL(17);
-    return IR_GLOBAL(pick(16));
+    return IR_GLOBAL(any_register());
 }
 
 static ir_ref source(enum ir_type t)
@@ -335,9 +351,9 @@ static void gen_div(void)
 {
     enum ir_type t = any_type();
     uint64_t positive = mask64(ir_type_bits(t) - 1);
-    ir_ref lo = masked(t == IR_I8 ? IR_I16 : t, t == IR_I8 ? 0x7f : positive, 0), hi = ir_const(b, 0), c = masked(t, positive >> 1, 1);
+    ir_ref lo = masked(t == IR_I8 ? IR_I16 : t, t == IR_I8 ? 0x7f : positive, 0), hi = ir_const(b, 0);
     bool native = pick(2);
-    ir_ref d, d2;
+    ir_ref c, d, d2;
     struct ir_insn *i;
 
     if (native) {
@@ -348,7 +364,9 @@ static void gen_div(void)
         hi = IR_GLOBAL(2);
         d = IR_GLOBAL(0);
         d2 = t == IR_I8 ? IR_HI(0) : IR_GLOBAL(2);
+        c = masked(t, positive >> 1, 1);
     } else {
+        c = masked(t, positive >> 1, 1);
         d = destination(t);
         d2 = destination(t);
         if (d2 == d)
@@ -468,9 +486,42 @@ static void gen_lea(void)
     i->mem = ir_mem_add(b, &m);
 }
 
+/* The pointer moves on, or to where most of what is near it is in one page, or not. */
+static void move_pointer(void)
+{
+    static const int16_t near[] = {0, 0x400, 0xf80, 0xfc0, 0xff0, 0xffd};
+    int64_t to = DATA + 4096 * (int64_t)pick(3) + near[pick(ARRAY_SIZE(near))];
+    ir_ref c;
+
+    if (!restartable)
+        return;
+    if (pick(3)) {
+        c = ir_const(b, (int64_t)pick(64) - 32);
+        ir_op2(b, pick(2) ? IR_add : IR_sub, IR_I64, IR_GLOBAL(POINTER), IR_GLOBAL(POINTER), c);
+    } else {
+        ir_mov(b, IR_I64, IR_GLOBAL(POINTER), ir_const(b, pick(20) ? to : (int64_t)TOY_MMIO - 64));
+    }
+}
+
+static uint16_t pointed_at(unsigned bytes)
+{
+    struct ir_mem m = {.base = IR_GLOBAL(POINTER), .abits = 64, .lbits = 64, .disp = (int32_t)pick(96) - 16};
+
+    if (bytes > 8) {
+        m.base = IR_NONE;
+        m.disp = DATA + 16 * (int32_t)pick(32);
+    }
+    if (!pick(4))
+        m.abits = m.lbits = 32;
+    return ir_mem_add(b, &m);
+}
+
 /* An address in the data pages (or the device), by registers that are made for it. */
 static uint16_t memory(unsigned bytes, bool device_ok)
 {
+    if (restartable && device_ok && pick(4))
+        return pointed_at(bytes);
+
     ir_ref t = masked(IR_I64, bytes > 8 ? 0x3ff0 : 0x3fff, 0), t2;
     struct ir_mem m = {.base = t, .abits = 64, .lbits = 64, .disp = DATA};
 
@@ -680,6 +731,7 @@ static void gen_insn_ops(void)
         gen_alu, gen_alu, gen_alu, gen_incdec, gen_compare, gen_compare, gen_unary, gen_extend, gen_shift, gen_shift,
         gen_double_shift, gen_mul, gen_div, gen_bits, gen_cond, gen_cond, gen_flags, gen_lea, gen_load, gen_load,
         gen_store, gen_rmw, gen_rmw, gen_cmpxchg, gen_call, gen_guard, gen_skip, gen_exit_if,
+        move_pointer,
     };
 
     open_insn();
@@ -710,28 +762,46 @@ static void gen_body(void)
     }
 }
 
+/* Drop what comes before the instruction at `off`. */
+static void start_at(unsigned off)
+{
+    unsigned from = 0;
+
+    while (b->insns[from].op != IR_insn || b->insns[from].aux != off)
+        from++;
+    b->n_insns -= from;
+    memmove(b->insns, b->insns + from, b->n_insns * sizeof(*b->insns));
+}
+
+enum { BODY_END = 0x700 }; /* offsets below are those of the body's instructions */
+
 static int translate(struct vcpu *cpu, const struct tb_key *key, const uint8_t *code, unsigned avail,
                      const uint8_t *code2, struct ir_block *block)
 {
     unsigned off = key->phys & 0xfff;
     struct error *err = NULL;
+    bool body;
 
+    restartable = key->mode % 2;
+    body = !off || (restartable && off < BODY_END);
     b = block;
     b->guest_bytes = b->guest_insns = 1;
     b->mmu_idx = TLB_USER;
-    ir_emit(b, IR_insn, IR_I64)->aux = off;
+    ir_emit(b, IR_insn, IR_I64)->aux = body ? 0 : off;
     seed = key->mode * 0x9e3779b97f4a7c15u + 1;
-    if (off == 0)
+    if (body)
         gen_body();
-    if (off == 0 && pick(2)) {
+    if (body && pick(2)) {
         ir_ref t = ir_const(b, 0x4900);
         ir_emit(b, IR_exit_ind, IR_I64)->src[0] = t;
-    } else if (off == 0) {
+    } else if (body) {
         unsigned slot = ir_exit_add(b, 0xf00, pick(2));
         ir_emit(b, IR_exit, IR_I64)->aux = slot;
     } else {
         gen_halt(off + (key->phys & 0x3000));
     }
+    if (off && body)
+        start_at(off);
     if (ir_verify(b, &err)) {
         char *text = ir_print(b);
         fprintf(stderr, "generator: %s\n%s\n", error_msg(err), text);
@@ -764,6 +834,7 @@ static void set_up(struct toy_cpu *c, unsigned n)
         c->v.greg[i] = value();
     c->v.greg[16] = (uint32_t)value();
     c->v.greg[17] = (uint16_t)value();
+    c->v.greg[POINTER] = DATA + 4096 * pick(3) + (pick(3) ? pick(4000) : 4096 - pick(100));
     c->v.flags = rnd() & IR_EFLAGS_MASK;
     for (unsigned i = 0; i < DATA_PAGES * 4096 + 64; i += 8)
         st_le64(data + i, i % 3 ? rnd() : 0);
@@ -790,6 +861,13 @@ static struct outcome take(struct toy_cpu *c)
 
 static struct frontend_ops guest;
 
+/* Temporaries across instructions: no block may start inside another. */
+static void get_mode(struct vcpu *cpu, struct tb_key *key)
+{
+    toy_frontend.get_mode(cpu, key);
+    key->variant |= key->mode % 2 ? 0 : TBV_UNSHARED;
+}
+
 static struct toy_cpu *start(const struct backend_ops *be)
 {
     struct toy_cpu *c;
@@ -800,6 +878,7 @@ static struct toy_cpu *start(const struct backend_ops *be)
     guest.helpers = helpers;
     guest.n_helpers = ARRAY_SIZE(helpers);
     guest.translate = translate;
+    guest.get_mode = get_mode;
     toy_guest = &guest;
     c = toy_start(be, MIB(2), 1);
     data = softtlb_refill(&c->v, DATA, 1, TLB_READ, TLB_USER, 0);
@@ -819,6 +898,8 @@ static void show(unsigned n, const struct outcome *a, const struct outcome *z)
     block.n_helpers = ARRAY_SIZE(helpers);
     ir_block_reset(&block);
     translate(NULL, &key, NULL, 0, NULL, &block);
+    if (n % 2)
+        opt_windows(&block);
     opt_flags(&block);
     text = ir_print(&block);
     printf("block %u\n%s\n", n, text);

@@ -43,6 +43,8 @@ static void parse(const char *text)
 
 #define HEAD "block mmu=0 pc=64\nexit0 off=16\ninsn.i64 aux=0x0 x=0,0,3,0\n"
 #define TAIL "exit.i64 aux=0x0\n"
+#define INSN "insn.i64 aux=0x4 x=0,0,3,0\n"
+#define WINDOW "window.i64 t0:i64, [rbx + 0] aux=0x10\n" /* for reading 16 bytes */
 
 static const char sample[] =
     "block mmu=1 pc=32\n"
@@ -128,6 +130,15 @@ static const struct {
     {"block mmu=9 pc=64\nexit0 off=0\ninsn.i64 aux=0\n" TAIL, "access class"},
     {"block mmu=0 pc=64\nexit0 off=0\nmov.i64 rax, rcx\n" TAIL, "no guest instruction is open"},
     {HEAD "guard.i64.s rax, rcx aux=0\n" TAIL, "guard does not have"},
+    {HEAD WINDOW "ld.i64 rax, [t0 + 8]:window\n" TAIL, NULL},
+    {HEAD "ld.i64 t1:i64, [rdx + 0]\n" WINDOW TAIL, "start of its guest instruction"},
+    {HEAD WINDOW "ld.i64 rax, [t0 + 9]:window\n" TAIL, "beyond its window"},
+    {HEAD WINDOW "ld.i64 rax, [t0 + -1]:window\n" TAIL, "beyond its window"},
+    {HEAD WINDOW "st.i64 rax, [t0 + 0]:window\n" TAIL, "window for reading"},
+    {HEAD WINDOW "rmw.i64 _, rax, _, [t0 + 0]:window aux=0x8 lock\n" TAIL, "cannot be in a window"},
+    {HEAD WINDOW "ld.i64 rax, [t0 + rcx*2 + 0]:window\n" TAIL, "more than a distance"},
+    {HEAD WINDOW "call.i64 _, _, _, _ aux=1\n" INSN "ld.i64 rax, [t0 + 0]:window\n" TAIL, "no such window"},
+    {HEAD "ld.i64 rax, [rbx + 0]:window\n" TAIL, "no such window"},
 };
 
 START_TEST(test_verifier)
@@ -208,8 +219,6 @@ START_TEST(test_flags_counts)
 }
 END_TEST
 
-#define INSN "insn.i64 aux=0x4 x=0,0,3,0\n"
-
 START_TEST(test_flags_faults)
 {
     setup();
@@ -240,5 +249,82 @@ START_TEST(test_flags_faults)
 }
 END_TEST
 
+/* --- windows ----------------------------------------------------------------------------------- */
+
+static void windows_of(const char *text)
+{
+    struct error *err = NULL;
+
+    parse(text);
+    if (ir_verify(&b, &err))
+        ck_abort_msg("%s in\n%s", error_msg(err), text);
+    opt_windows(&b);
+    if (ir_verify(&b, &err))
+        ck_abort_msg("after the pass: %s in\n%s", error_msg(err), text);
+}
+
+static const struct {
+    const char *before;
+    const char *after; /* NULL: unchanged */
+} windows[] = {
+    /* a stack run: the constant is followed */
+    {HEAD "st.i64 rax, [rbx + -8]\nadd.i64 rbx, rbx, $-8\n" INSN "st.i64 rcx, [rbx + -8]\nadd.i64 rbx, rbx, $-8\n" TAIL,
+     HEAD "window.i64 t0:i64, [rbx + -16] aux=0x10010\nst.i64 rax, [t0 + 8]:window\nadd.i64 rbx, rbx, $-8\n" INSN
+          "st.i64 rcx, [t0 + 0]:window\nadd.i64 rbx, rbx, $-8\n" TAIL},
+    /* a copied register, an index, a segment */
+    {HEAD "ld.i64 rax, [rbx + rcx*4 + 8]:seg=fs_base\n" INSN "mov.i64 rdx, rbx\n" INSN
+          "ldzx.i64 rax, [rdx + rcx*4 + 1]:seg=fs_base aux=0x0\n" TAIL,
+     HEAD "window.i64 t0:i64, [rbx + rcx*4 + 1]:seg=fs_base aux=0xf\nld.i64 rax, [t0 + 7]:window\n" INSN
+          "mov.i64 rdx, rbx\n" INSN "ldzx.i64 rax, [t0 + 0]:window aux=0x0\n" TAIL},
+    /* 32 bits: an add of 32 bits will do */
+    {HEAD "ld.i32 rax, [rbx + 0]:a32:l32\nadd.i32 rbx, rbx, $4\n" INSN "ld.i32 rax, [rbx + 0]:a32:l32\n" TAIL,
+     HEAD "window.i64 t0:i64, [rbx + 0]:a32:l32 aux=0x8\nld.i32 rax, [t0 + 0]:window\nadd.i32 rbx, rbx, $4\n" INSN
+          "ld.i32 rax, [t0 + 4]:window\n" TAIL},
+    {HEAD "ld.i32 rax, [rbx + 0]\nadd.i32 rbx, rbx, $4\n" INSN "ld.i32 rax, [rbx + 0]\n" TAIL, NULL},
+    /* one access; two far apart; another register's value; another segment; an offset that wraps before it */
+    {HEAD "ld.i64 rax, [rbx + 0]\n" TAIL, NULL},
+    {HEAD "ld.i64 rax, [rbx + 0]\n" INSN "ld.i64 rax, [rbx + 400]\n" TAIL, NULL},
+    {HEAD "ld.i64 rbx, [rbx + 0]\n" INSN "ld.i64 rax, [rbx + 0]\n" TAIL, NULL},
+    {HEAD "ld.i64 rax, [rbx + 0]\n" INSN "ld.i64 rax, [rbx + 0]:seg=fs_base\n" TAIL, NULL},
+    {HEAD "ld.i64 rax, [rbx + 0]:a32\n" INSN "ld.i64 rax, [rbx + 8]:a32\n" TAIL, NULL},
+    {HEAD "ld.i64 rax, [rbx + 0]:a16:l32\n" INSN "ld.i64 rax, [rbx + 8]:a16:l32\n" TAIL, NULL},
+    /* not across helpers and labels; not for locked ones */
+    {HEAD "ld.i64 rax, [rbx + 0]\n" INSN "call.i64 _, _, _, _ aux=0x1 # plain\n" INSN "ld.i64 rax, [rbx + 8]\n" TAIL, NULL},
+    {HEAD "ld.i64 rax, [rbx + 0]\n" INSN "skip_if.i64.e aux=0x0\nmov.i64 rax, rcx\nlabel.i64 aux=0x0\n" INSN
+          "ld.i64 rax, [rbx + 8]\n" TAIL, NULL},
+    {HEAD "ld.i64 rax, [rbx + 0]\n" INSN "rmw.i64 _, rax, _, [rbx + 8] {OSZAPC} aux=0x8 lock # and\n" TAIL, NULL},
+    /* an address made in its own instruction cannot be had at its start, but joins */
+    {HEAD "ld.i64 rdx, [rcx + 0]\nmov.i64 t0:i64, rdx\nmov.i64 rbx, t0\n" INSN "ld.i64 rax, [rbx + 0]\n" INSN
+          "ld.i64 rdx, [rbx + 8]\n" TAIL,
+     HEAD "ld.i64 rdx, [rcx + 0]\nmov.i64 t0:i64, rdx\nmov.i64 rbx, t0\n" INSN
+          "window.i64 t1:i64, [rbx + 0] aux=0x10\nld.i64 rax, [t1 + 0]:window\n" INSN "ld.i64 rdx, [t1 + 8]:window\n" TAIL},
+};
+
+START_TEST(test_windows)
+{
+    setup();
+    for (unsigned i = 0; i < ARRAY_SIZE(windows); i++) {
+        char *text;
+
+        windows_of(windows[i].before);
+        text = ir_print(&b);
+        ck_assert_str_eq(text, windows[i].after ? windows[i].after : windows[i].before);
+        free(text);
+    }
+    ir_block_fini(&b);
+}
+END_TEST
+
+START_TEST(test_windows_do_not_fault)
+{
+    setup();
+    flags_of(HEAD WINDOW "cmp.i64 rax, rcx {OSZAPC}\n" INSN "ld.i64 rdx, [t0 + 0]:window\n" INSN
+                  "test.i64 rax, rax {OSZAPC}\n" TAIL);
+    ck_assert_uint_eq(find(IR_test, 0)->finfo, IR_FL_READ);
+    ck_assert_uint_eq(b.n_insns, 7); /* the compare has gone */
+    ir_block_fini(&b);
+}
+END_TEST
+
 TEST_MAIN("text", test_round_trip, test_syntax_errors, test_verifier, test_flags_dead,
-          test_flags_counts, test_flags_faults)
+          test_flags_counts, test_flags_faults, test_windows, test_windows_do_not_fault)

@@ -59,6 +59,7 @@ struct window_pass {
     struct ir_block *b;
     uint32_t next_number;
     unsigned insn;               /* IR_insn of the guest instruction */
+    bool barred;                 /* it has had a helper or label: no window at its start reaches beyond */
     unsigned writes;             /* checks for writing so far */
     unsigned n_groups, n_accesses, n_open;
     uint16_t open[WINDOWS];
@@ -247,7 +248,7 @@ static bool window_start(struct window_pass *p, const struct window_group *a, un
 {
     const struct ir_mem *m = &p->b->mems[a->mem - 1];
 
-    if (p->n_groups == WINDOW_GROUPS || !window_unwritten(p, m->base) || !window_unwritten(p, m->index) ||
+    if (p->barred || p->n_groups == WINDOW_GROUPS || !window_unwritten(p, m->base) || !window_unwritten(p, m->index) ||
         !window_unwritten(p, m->seg))
         return false;
     if (p->n_open == WINDOWS)
@@ -290,15 +291,16 @@ static void window_visit(struct window_pass *p, unsigned at)
     switch (i->op) {
     case IR_insn:
         p->insn = at;
+        p->barred = false;
         return;
     case IR_call:
         window_new_values(p);
-        p->n_open = 0;
-        break;
+        /* fall through */
     case IR_label:
     case IR_skip_if:
     case IR_skip_ifz:
         p->n_open = 0;
+        p->barred = true;
         break;
     default:
         break;
@@ -396,6 +398,7 @@ void opt_windows(struct ir_block *b)
         return;
     p.b = b;
     p.next_number = 1;
+    p.barred = false;
     p.insn = p.writes = p.n_groups = p.n_accesses = p.n_open = 0;
     memset(p.written, 0, sizeof(p.written));
     window_new_values(&p);

@@ -290,6 +290,7 @@ static const struct {
     {HEAD "ld.i64 rax, [rbx + 0]:a16:l32\n" INSN "ld.i64 rax, [rbx + 8]:a16:l32\n" TAIL, NULL},
     /* not across helpers and labels; not for locked ones */
     {HEAD "ld.i64 rax, [rbx + 0]\n" INSN "call.i64 _, _, _, _ aux=0x1 # plain\n" INSN "ld.i64 rax, [rbx + 8]\n" TAIL, NULL},
+    {HEAD "call.i64 _, _, _, _ aux=0x1 # plain\nld.i64 t0:i64, [rbx + 0]\nst.i64 t0, [rbx + 8]\n" TAIL, NULL},
     {HEAD "ld.i64 rax, [rbx + 0]\n" INSN "skip_if.i64.e aux=0x0\nmov.i64 rax, rcx\nlabel.i64 aux=0x0\n" INSN
           "ld.i64 rax, [rbx + 8]\n" TAIL, NULL},
     {HEAD "ld.i64 rax, [rbx + 0]\n" INSN "rmw.i64 _, rax, _, [rbx + 8] {OSZAPC} aux=0x8 lock # and\n" TAIL, NULL},

@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SPIN_MIN_NS 1000
 #define SPIN_MAX_NS 40000
@@ -36,6 +37,7 @@ struct work {
 };
 
 struct jit_vcpu {
+    int tid;
     pthread_t thread;
     bool started;
     pthread_mutex_t lock;
@@ -97,6 +99,11 @@ void vcpu_lower_event(struct vcpu *cpu, uint32_t events)
 void vcpu_kick(struct vcpu *cpu)
 {
     vcpu_raise_event(cpu, VCPU_EV_STOP);
+}
+
+int vcpu_thread_id(const struct vcpu *cpu)
+{
+    return __atomic_load_n(&((const struct jit_vcpu *)cpu->accel)->tid, __ATOMIC_RELAXED);
 }
 
 /* --- work from other threads --------------------------------------------------------------- */
@@ -318,6 +325,7 @@ static void *vcpu_thread(void *arg)
     struct vcpu *cpu = arg;
     char name[16];
 
+    __atomic_store_n(&jit_of(cpu)->tid, gettid(), __ATOMIC_RELAXED);
     snprintf(name, sizeof(name), "vcpu %u", cpu->index % 1000);
     pthread_setname_np(pthread_self(), name);
     exec_set_current(cpu);

@@ -9,6 +9,7 @@
 #include "hw/core/lock.h"
 #include "system/mainloop.h"
 #include "util/error.h"
+#include "util/mgmt_event.h"
 
 TAILQ_HEAD(request_list, block_request);
 
@@ -118,10 +119,23 @@ static void *worker_main(void *arg)
 
 /* --- requests ------------------------------------------------------------------------------- */
 
+/* The guest hears of it too: nothing is stopped. */
+static void report_error(struct block_device *dev, const struct block_request *req, int ret)
+{
+    bool read = req->op == BLOCK_READ;
+
+    dev->stats.failed++;
+    if (dev->img) {
+        mgmt_event("BLOCK_IO_ERROR", MGMT_STR("device", dev->id),
+                   MGMT_STR("operation", read ? "read" : "write"), MGMT_STR("action", "report"),
+                   MGMT_BOOL("nospace", ret == -ENOSPC), MGMT_STR("reason", strerror(-ret)));
+    }
+}
+
 static void account(struct block_device *dev, const struct block_request *req, int ret)
 {
     if (ret < 0) {
-        dev->stats.failed++;
+        report_error(dev, req, ret);
     } else if (req->op == BLOCK_FLUSH) {
         dev->stats.flushes++;
     } else if (req->op == BLOCK_READ || req->op == BLOCK_WRITE) {
@@ -232,6 +246,12 @@ static void media_changed(struct block_device *dev)
     }
 }
 
+void block_tray_moved(struct block_device *dev, bool open)
+{
+    mgmt_event("DEVICE_TRAY_MOVED", MGMT_STR("device", dev->id), MGMT_STR("id", dev->id),
+               MGMT_BOOL("tray-open", open));
+}
+
 int block_insert(struct block_device *dev, const char *file, const char *format, bool readonly,
                  struct error **err)
 {
@@ -242,10 +262,15 @@ int block_insert(struct block_device *dev, const char *file, const char *format,
     if (!img) {
         return -EINVAL;
     }
+    bool was_open = block_tray_open(dev);
     close_medium(dev);
     dev->img = img;
     dev->file = g_strdup(file);
     media_changed(dev);
+    if (!was_open) {
+        block_tray_moved(dev, true);
+    }
+    block_tray_moved(dev, false);
     return 0;
 }
 
@@ -258,8 +283,12 @@ int block_eject(struct block_device *dev, bool force, struct error **err)
         error_set(err, "the guest has locked the tray of '%s'; use force, or try again", dev->id);
         return -EBUSY;
     }
+    bool had_medium = block_present(dev);
     close_medium(dev);
     media_changed(dev);
+    if (had_medium) {
+        block_tray_moved(dev, true);
+    }
     return 0;
 }
 
@@ -381,6 +410,40 @@ const struct drive_options *block_options(const struct block_device *dev)
 bool block_present(const struct block_device *dev)
 {
     return dev->img != NULL;
+}
+
+const char *block_file(const struct block_device *dev)
+{
+    return dev->file;
+}
+
+/* The format of the image itself, below what lies over it. */
+const char *block_format(const struct block_device *dev)
+{
+    const struct block_image *img = dev->img;
+
+    while (img && img->below) {
+        img = img->below;
+    }
+    return img ? img->format->name : NULL;
+}
+
+bool block_attached(const struct block_device *dev)
+{
+    return dev->attached;
+}
+
+bool block_tray_open(const struct block_device *dev)
+{
+    if (dev->ops && dev->ops->tray_open) {
+        return dev->ops->tray_open(dev->opaque);
+    }
+    return false;
+}
+
+bool block_locked(const struct block_device *dev)
+{
+    return dev->ops && dev->ops->tray_locked && dev->ops->tray_locked(dev->opaque);
 }
 
 uint64_t block_length(const struct block_device *dev)

@@ -44,6 +44,15 @@ void chardev_help(GString *out)
     }
 }
 
+void chardev_class_for_each(void (*fn)(const struct chardev_class *cls, void *opaque),
+                            void *opaque)
+{
+    FOR_EACH_CLASS(p)
+    {
+        fn(*p, opaque);
+    }
+}
+
 struct chardev *chardev_find(const char *id)
 {
     struct chardev *chr;

@@ -54,12 +54,13 @@ static struct chardev_opts defaults(void)
     return (struct chardev_opts){.size = KIB(64), .wait = true, .tight = true};
 }
 
-struct chardev *chardev_new(const char *text, struct error **err)
+static struct chardev *new_long(const char *text, bool hot, struct error **err)
 {
     struct chardev_opts opts = defaults();
     struct chardev *chr = NULL;
     struct opt_list list;
 
+    opts.hot = hot;
     opt_list_parse(&list, text, "backend");
     if (opt_apply(&list, chardev_descs, &opts, "-chardev", err) == 0) {
         if (!opts.id || !opts.backend) {
@@ -70,6 +71,16 @@ struct chardev *chardev_new(const char *text, struct error **err)
     }
     opt_list_free(&list);
     return chr;
+}
+
+struct chardev *chardev_new(const char *text, struct error **err)
+{
+    return new_long(text, false, err);
+}
+
+struct chardev *chardev_new_hot(const char *text, struct error **err)
+{
+    return new_long(text, true, err);
 }
 
 /* --- short forms ------------------------------------------------------------------------------ */

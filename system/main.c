@@ -86,28 +86,54 @@ struct monitors {
 
 static void add_mux_monitor(struct chardev *chr, void *opaque)
 {
+    static const struct monitor_options text = {.qmp = false};
     struct monitors *m = opaque;
 
     if (m->ret == 0 && chr->wants_monitor) {
-        m->ret = monitor_new(chr, m->err);
+        m->ret = monitor_new(chr, &text, m->err);
     }
+}
+
+/* -monitor, -qmp, -qmp-pretty: a chardev's short form. */
+static int make_short_monitor(const struct monitor_request *r, unsigned n, struct error **err)
+{
+    struct chardev *chr;
+    char id[32];
+
+    snprintf(id, sizeof(id), "compat_monitor%u", n);
+    if (!strcmp(r->text, "none")) {
+        return 0;
+    }
+    chr = r->opts.qmp ? chardev_new_service(r->text, id, err) : chardev_new_short(r->text, id, err);
+    /* "mon:..." has a monitor of its own. */
+    return !chr ? -EINVAL : chr->wants_monitor ? 0 : monitor_new(chr, &r->opts, err);
+}
+
+/* -mon: the id of a chardev. */
+static int make_monitor_on(const struct monitor_request *r, struct error **err)
+{
+    struct chardev *chr = chardev_find(r->chardev);
+
+    if (!chr) {
+        error_set(err, "there is no chardev '%s'", r->chardev);
+        return -ENOENT;
+    }
+    return monitor_new(chr, &r->opts, err);
 }
 
 static int make_monitors(struct options *o, struct error **err)
 {
     struct monitors m = {.err = err};
 
-    chardev_for_each(add_mux_monitor, &m);
     for (unsigned i = 0; i < o->monitors->len && m.ret == 0; i++) {
-        struct chardev *chr;
-        char id[32];
-        snprintf(id, sizeof(id), "monitor%u", i);
-        if (!make_chardev(text_at(o->monitors, i, NULL), id, &chr, err)) {
-            error_prepend(err, "-monitor: ");
-            return -EINVAL;
+        const struct monitor_request *r = g_ptr_array_index(o->monitors, i);
+        m.ret = r->chardev ? make_monitor_on(r, err) : make_short_monitor(r, i, err);
+        if (m.ret < 0) {
+            error_prepend(err, "-%s: ", r->option);
         }
-        /* "mon:..." has got one above if it was made for a serial port. */
-        m.ret = chr ? monitor_new(chr, err) : 0;
+    }
+    if (m.ret == 0) {
+        chardev_for_each(add_mux_monitor, &m);
     }
     return m.ret;
 }
@@ -196,6 +222,9 @@ static int build_machine(struct options *o, struct error **err)
     static struct reset_handler cpus = {.reset = reset_cpus};
     const struct machine_class *m = machine_find(o->machine, err);
 
+    if (m) {
+        monitor_init(&o->cfg, m);
+    }
     if (!m || check_limits(m, o, err) < 0 || select_cpu(m, o, err) < 0 ||
         select_accel(o, err) < 0) {
         return -EINVAL;

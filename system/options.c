@@ -342,7 +342,59 @@ FLAG_OPTION(no_acpi, cfg.acpi, false)
 FLAG_OPTION(no_hpet, cfg.hpet, false)
 LIST_OPTION(serial, serials)
 LIST_OPTION(parallel, parallels)
-LIST_OPTION(monitor, monitors)
+
+static int add_monitor(struct options *o, const char *option, const char *text, bool qmp, bool pretty)
+{
+    struct monitor_request *r = g_new0(struct monitor_request, 1);
+
+    *r = (struct monitor_request){
+        .option = option, .text = text, .opts = {.qmp = qmp, .pretty = pretty}};
+    g_ptr_array_add(o->monitors, r);
+    return 0;
+}
+
+static int set_monitor(struct options *o, const char *arg, struct error **err)
+{
+    return add_monitor(o, "monitor", arg, false, false);
+}
+
+static int set_qmp(struct options *o, const char *arg, struct error **err)
+{
+    return add_monitor(o, "qmp", arg, true, false);
+}
+
+static int set_qmp_pretty(struct options *o, const char *arg, struct error **err)
+{
+    return add_monitor(o, "qmp-pretty", arg, true, true);
+}
+
+static int set_mon(struct options *o, const char *arg, struct error **err)
+{
+    static const char *const modes[] = {"readline", "control", NULL};
+    struct mon_text {
+        const char *chardev;
+        int mode;
+        bool pretty;
+    } t = {0};
+    static const struct opt_desc descs[] = {
+        {"chardev", OPT_STR, OPT_FIELD(struct mon_text, chardev)},
+        {"mode", OPT_ENUM, OPT_FIELD(struct mon_text, mode), .names = modes},
+        {"pretty", OPT_BOOL, OPT_FIELD(struct mon_text, pretty)},
+        {.type = OPT_END},
+    };
+
+    if (apply(arg, "chardev", descs, &t, "-mon", err) < 0) {
+        return -EINVAL;
+    }
+    if (!t.chardev) {
+        error_set(err, "-mon needs a chardev: -mon chardev=ID[,mode=control]");
+        return -EINVAL;
+    }
+    add_monitor(o, "mon", NULL, t.mode == 1, t.pretty);
+    ((struct monitor_request *)g_ptr_array_index(o->monitors, o->monitors->len - 1))->chardev =
+        t.chardev;
+    return 0;
+}
 
 /* --- disks ------------------------------------------------------------------------------------ */
 
@@ -541,7 +593,7 @@ static int read_section(struct options *o, GKeyFile *file, const char *group, st
 {
     static const struct {
         const char *section, *option;
-    } others[] = {{"memory", "m"}, {"smp-opts", "smp"}, {"boot-opts", "boot"}, {"mon", "monitor"}};
+    } others[] = {{"memory", "m"}, {"smp-opts", "smp"}, {"boot-opts", "boot"}};
     char **words = g_strsplit(group, " ", 2);
     GString *text = g_string_new(NULL);
     const char *option = words[0];
@@ -656,6 +708,9 @@ static const struct option_row rows[] = {
     {"parallel",   "CHARDEV",   "parallel port", set_parallel},
     {"debugcon",   "CHARDEV",   "debug console at port E9h", set_debugcon},
     {"monitor",    "CHARDEV",   "text monitor", set_monitor},
+    {"qmp",        "CHARDEV",   "JSON monitor for programs (QMP)", set_qmp},
+    {"qmp-pretty", "CHARDEV",   "the same, indented", set_qmp_pretty},
+    {"mon",        "[chardev=]ID[,mode=readline|control][,pretty=]", "a monitor, text or QMP, on a -chardev", set_mon},
     {"chardev",    "BACKEND,id=ID[,mux=on][,path=PATH]...", "a character device", set_chardev},
     {"nographic",  NULL,        "no display; serial port and monitor on this terminal", set_nographic},
     {"display",    "none",      "how the screen is shown", set_display},
@@ -766,4 +821,12 @@ int options_parse(struct options *o, int argc, char **argv, struct error **err)
         }
     }
     return 0;
+}
+
+void options_for_each(void (*fn)(const char *name, const char *arg, const char *help, void *opaque),
+                      void *opaque)
+{
+    for (const struct option_row *r = rows; r->name; r++) {
+        fn(r->name, r->arg, r->help, opaque);
+    }
 }

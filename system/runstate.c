@@ -13,6 +13,7 @@
 #include "hw/core/lock.h"
 #include "system/gate.h"
 #include "system/mainloop.h"
+#include "util/mgmt_event.h"
 #include "util/trace.h"
 
 #include <pthread.h>
@@ -116,6 +117,7 @@ void vm_start(void)
         return;
     enter_state(RUNSTATE_RUNNING);
     release_vcpus();
+    mgmt_event_plain("RESUME");
 }
 
 void vm_stop(enum runstate next)
@@ -123,9 +125,12 @@ void vm_stop(enum runstate next)
     assert(device_locked() && next != RUNSTATE_RUNNING);
     if (runstate_get() == next)
         return;
+    bool was_running = runstate_is_running();
     hold_vcpus();
     clock_virtual_stop();
     enter_state(next);
+    if (was_running)
+        mgmt_event_plain("STOP");
 }
 
 /* --- requests ------------------------------------------------------------- */
@@ -248,12 +253,26 @@ static enum reset_kind reset_kind_of(enum reset_reason reason)
     }
 }
 
+static void tell_reset(enum reset_reason reason)
+{
+    bool host = reason == RESET_REASON_HOST;
+
+    if (reason != RESET_REASON_WAKE)
+        mgmt_event("RESET", MGMT_BOOL("guest", !host),
+                   MGMT_STR("reason", host ? "host-qmp-system-reset" : "guest-reset"));
+}
+
 static void do_reset(enum reset_reason reason)
 {
     vcpu_gate_close();
     device_reset_all(reset_kind_of(reason));
     notifier_notify(&notifiers[NOTIFY_RESET], &reason);
     vcpu_gate_open();
+    tell_reset(reason);
+    /* What was over begins anew, when somebody says so. */
+    if (runstate_get() == RUNSTATE_SHUTDOWN || runstate_get() == RUNSTATE_GUEST_PANICKED ||
+        runstate_get() == RUNSTATE_INTERNAL_ERROR)
+        enter_state(RUNSTATE_PRELAUNCH);
 }
 
 /* S3: the vCPUs rest, the clock and the wakeup devices go on. */
@@ -264,6 +283,7 @@ static void do_suspend(void)
     hold_vcpus();
     enter_state(RUNSTATE_SUSPENDED);
     notifier_notify(&notifiers[NOTIFY_SUSPEND], NULL);
+    mgmt_event_plain("SUSPEND");
 }
 
 static void do_wakeup(enum wakeup_reason reason)
@@ -274,6 +294,7 @@ static void do_wakeup(enum wakeup_reason reason)
     do_reset(RESET_REASON_WAKE);
     enter_state(RUNSTATE_RUNNING);
     release_vcpus();
+    mgmt_event_plain("WAKEUP");
 }
 
 /* Guest-caused ends are held back by -no-shutdown. */
@@ -283,10 +304,35 @@ static bool held_back(enum shutdown_cause cause)
                            cause == SHUTDOWN_GUEST_PANIC);
 }
 
+/* The names clients know: ShutdownCause of monitor/types.def. */
+static void tell_shutdown(enum shutdown_cause cause)
+{
+    static const struct {
+        const char *reason;
+        bool guest;
+    } rows[SHUTDOWN_COUNT] = {
+        [SHUTDOWN_NONE] = {"none", false},
+        [SHUTDOWN_GUEST_POWEROFF] = {"guest-shutdown", true},
+        [SHUTDOWN_GUEST_RESET] = {"guest-reset", true},
+        [SHUTDOWN_GUEST_PANIC] = {"guest-panic", true},
+        [SHUTDOWN_DEBUG_EXIT] = {"guest-shutdown", true},
+        [SHUTDOWN_HOST_QUIT] = {"host-qmp-quit", false},
+        [SHUTDOWN_HOST_SIGNAL] = {"host-signal", false},
+        [SHUTDOWN_HOST_ERROR] = {"host-error", false},
+        [SHUTDOWN_INTERNAL_ERROR] = {"host-error", false},
+    };
+
+    if (cause == SHUTDOWN_GUEST_PANIC)
+        mgmt_event("GUEST_PANICKED", MGMT_STR("action", no_shutdown ? "pause" : "poweroff"));
+    mgmt_event("SHUTDOWN", MGMT_BOOL("guest", rows[cause].guest),
+               MGMT_STR("reason", rows[cause].reason));
+}
+
 static bool do_shutdown(const struct requests *r)
 {
     enum shutdown_cause cause = r->shutdown;
 
+    tell_shutdown(cause);
     if (held_back(cause)) {
         vm_stop(cause == SHUTDOWN_GUEST_PANIC ? RUNSTATE_GUEST_PANICKED : RUNSTATE_SHUTDOWN);
         return false;
@@ -309,8 +355,10 @@ static bool carry_out(const struct requests *r)
         do_suspend();
     if (r->has_wakeup)
         do_wakeup(r->wakeup);
-    if (r->powerdown)
+    if (r->powerdown) {
+        mgmt_event_plain("POWERDOWN");
         notifier_notify(&notifiers[NOTIFY_POWERDOWN], NULL);
+    }
     return false;
 }
 

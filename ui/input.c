@@ -67,3 +67,19 @@ bool input_is_absolute(void)
 {
     return FIND_HANDLER(move_to) != NULL;
 }
+
+void input_for_each(void (*fn)(struct input_handler *h, void *opaque), void *opaque)
+{
+    struct input_handler *h;
+
+    TAILQ_FOREACH(h, &handlers, link)
+    {
+        fn(h, opaque);
+    }
+}
+
+void input_activate(struct input_handler *h)
+{
+    TAILQ_REMOVE(&handlers, h, link);
+    TAILQ_INSERT_HEAD(&handlers, h, link);
+}

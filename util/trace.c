@@ -104,3 +104,22 @@ void trace_list(FILE *out)
         fprintf(out, "%-24s %s\n", sorted[i]->name, sorted[i]->fmt);
     g_free(sorted);
 }
+
+void trace_for_each(void (*fn)(const char *name, bool on, void *opaque), void *opaque)
+{
+    size_t count = point_count();
+    struct trace_point **sorted = g_new(struct trace_point *, count + 1);
+
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = __start_doppel_trace[i];
+    qsort(sorted, count, sizeof(*sorted), compare_points);
+    for (size_t i = 0; i < count;) {
+        const char *name = sorted[i]->name;
+        bool on = false;
+
+        for (; i < count && !strcmp(sorted[i]->name, name); i++)
+            on |= __atomic_load_n(&sorted[i]->on, __ATOMIC_RELAXED);
+        fn(name, on, opaque);
+    }
+    g_free(sorted);
+}

@@ -74,6 +74,17 @@ void cpu_model_help(void)
     x86_model_help();
 }
 
+void cpu_model_for_each(void (*fn)(const char *name, const char *alias_of, void *opaque),
+                        void *opaque)
+{
+    const char *name;
+
+    for (unsigned i = 0; (name = x86_model_name(i)); i++) {
+        fn(name, NULL, opaque);
+    }
+    fn("host", "max", opaque);
+}
+
 int cpu_model_select(const char *text, struct error **err)
 {
     struct x86_model model;

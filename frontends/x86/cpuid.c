@@ -266,6 +266,11 @@ int x86_model_parse(struct x86_model *m, const char *spec, struct error **err)
     return ret;
 }
 
+const char *x86_model_name(unsigned i)
+{
+    return i < ARRAY_SIZE(model_rows) ? model_rows[i].name : NULL;
+}
+
 void x86_model_help(void)
 {
     unsigned column = 0;

@@ -504,3 +504,19 @@ char *mem_tree_describe(struct addr_space *as)
     describe(out, as->root, 0, 2);
     return g_string_free(out, FALSE);
 }
+
+static void describe_section(const struct mem_section *s, void *opaque)
+{
+    g_string_append_printf(opaque, "  %016" PRIx64 "-%016" PRIx64 ": %s%s\n", s->gpa,
+                           s->gpa + s->len - 1, s->mr->name,
+                           s->flags & MEM_SEC_ROM ? " (ROM)" : s->host ? " (RAM)" : "");
+}
+
+char *mem_flat_describe(struct addr_space *as)
+{
+    GString *out = g_string_new(NULL);
+
+    g_string_append_printf(out, "flat view of address-space: %s\n", as->name);
+    addr_space_for_each(as, describe_section, out);
+    return g_string_free(out, FALSE);
+}

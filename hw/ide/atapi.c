@@ -554,6 +554,9 @@ static void cmd_start_stop(struct ide_drive *d)
         return;
     }
     if (eject) {
+        if (d->tray_open == start) {
+            block_tray_moved(d->blk, !start);
+        }
         d->tray_open = !start;
         d->media_changed = true;
         d->unit_attention |= start && block_present(d->blk);
@@ -570,7 +573,7 @@ static void medium_changed(void *opaque)
 {
     struct ide_drive *d = opaque;
 
-    d->tray_open = false;
+    d->tray_open = d->cdrom && !block_present(d->blk);
     d->media_changed = d->unit_attention = true;
     if (d->cdrom) {
         set_sense(d, SENSE_UNIT_ATTENTION, ASC_MEDIUM_CHANGED, 0);
@@ -583,8 +586,14 @@ static bool tray_locked(void *opaque)
     return d->locked;
 }
 
-const struct block_device_ops ide_block_ops = {.media_changed = medium_changed,
-                                               .tray_locked = tray_locked};
+static bool tray_open(void *opaque)
+{
+    struct ide_drive *d = opaque;
+    return d->tray_open;
+}
+
+const struct block_device_ops ide_block_ops = {
+    .media_changed = medium_changed, .tray_locked = tray_locked, .tray_open = tray_open};
 
 /* --- dispatch --------------------------------------------------------------------------------- */
 

@@ -505,6 +505,23 @@ static const struct vmstate i8259_vmstate = {
     .post_load = i8259_post_load,
 };
 
+char *i8259_describe(const struct device *dev)
+{
+    const struct i8259 *s = container_of(dev, struct i8259, isa.dev);
+    GString *out = g_string_new(NULL);
+
+    for (unsigned i = 0; i < ARRAY_SIZE(s->pic); i++) {
+        const struct pic *p = &s->pic[i];
+        g_string_append_printf(out,
+                               "pic%u: irr=%02x imr=%02x isr=%02x hprio=%u irq_base=%02x rr_sel=%u "
+                               "elcr=%02x fnm=%u\n",
+                               i, p->irr | (p->lines & p->elcr), p->imr, p->isr,
+                               (p->lowest + 1) & 7, p->icw2, p->read_isr, p->elcr,
+                               (p->icw4 & PIC_ICW4_SFNM) != 0);
+    }
+    return g_string_free(out, FALSE);
+}
+
 DEVICE_DEFINE(i8259, .name = "isa-i8259", .help = "pair of 8259A interrupt controllers",
               .bus = BUS_ISA, .state_size = sizeof(struct i8259), .vmstate = &i8259_vmstate,
               .no_user = true, .is_default = true, .realize = i8259_realize,

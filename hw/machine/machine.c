@@ -51,3 +51,11 @@ void machine_help(GString *out)
                                m->is_default ? " (default)" : "");
     }
 }
+
+void machine_for_each(void (*fn)(const struct machine_class *cls, void *opaque), void *opaque)
+{
+    FOR_EACH_MACHINE(p)
+    {
+        fn(*p, opaque);
+    }
+}

@@ -321,6 +321,19 @@ static int pc_init(const struct machine_config *cfg, struct error **err)
     return prepare_boot(err);
 }
 
+static int pc_set_boot_order(const char *order, struct error **err)
+{
+    for (const char *p = order; *p; p++) {
+        if (*p < 'a' || *p > 'p' || strchr(p + 1, *p)) {
+            error_set(err, "'%s' is not a list of different letters from a to p", order);
+            return -EINVAL;
+        }
+    }
+    pc_put_boot_order(order, pc.rtc);
+    return 0;
+}
+
 MACHINE_DEFINE(pc, .name = "pc-i440fx-1.0", .alias = "pc", .help = "PC with 440FX and PIIX3",
                .is_default = true, .max_cpus = PC_MAX_CPUS, .default_cpu = "max", .min_ram = MIB(1),
-               .max_ram = GIB(512), .extra_ram = MIB(512), .init = pc_init);
+               .max_ram = GIB(512), .extra_ram = MIB(512), .init = pc_init,
+               .set_boot_order = pc_set_boot_order);

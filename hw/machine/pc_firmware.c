@@ -96,7 +96,7 @@ static uint8_t boot_device(char letter)
     return 0;
 }
 
-static void put_boot_order(const char *order, struct device *rtc)
+void pc_put_boot_order(const char *order, struct device *rtc)
 {
     uint8_t codes[3] = {0};
     unsigned n = 0;
@@ -123,7 +123,7 @@ void pc_cmos_init(const struct machine_config *cfg, uint64_t below_4g, const cha
     rtc_set_memory(rtc, CMOS_ABOVE_4G_LOW + 2, (uint8_t)(high >> 32));
     rtc_set_memory(rtc, CMOS_CPU_COUNT, (uint8_t)(cfg->smp.cpus - 1));
     rtc_set_memory(rtc, CMOS_EQUIPMENT, 0x06); /* coprocessor, PS/2 mouse */
-    put_boot_order(boot_order, rtc);
+    pc_put_boot_order(boot_order, rtc);
 }
 
 /* --- fw_cfg ----------------------------------------------------------------------------------- */

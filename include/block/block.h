@@ -69,6 +69,7 @@ enum drive_interface {
 struct block_device_ops {
     void (*media_changed)(void *opaque); /* inserted, ejected, resized */
     bool (*tray_locked)(void *opaque);
+    bool (*tray_open)(void *opaque);
     void (*eject_request)(void *opaque);
 };
 
@@ -105,6 +106,11 @@ const char *block_id(const struct block_device *dev);
 const struct drive_options *
 block_options(const struct block_device *dev);         /* interface, bus, unit */
 bool block_present(const struct block_device *dev);    /* is there a medium */
+const char *block_file(const struct block_device *dev);   /* of the medium; NULL: none */
+const char *block_format(const struct block_device *dev); /* of the medium; NULL: none */
+bool block_attached(const struct block_device *dev);      /* does a device use it */
+bool block_tray_open(const struct block_device *dev);
+bool block_locked(const struct block_device *dev); /* the guest holds the medium */
 uint64_t block_length(const struct block_device *dev); /* 0 without */
 bool block_readonly(const struct block_device *dev);
 bool block_is_cdrom(const struct block_device *dev);
@@ -115,6 +121,9 @@ const struct block_stats *block_get_stats(const struct block_device *dev);
 int block_insert(struct block_device *dev, const char *file, const char *format, bool readonly,
                  struct error **err);
 int block_eject(struct block_device *dev, bool force, struct error **err);
+
+/* The guest has moved the tray. */
+void block_tray_moved(struct block_device *dev, bool open);
 
 /* The drive of -hda.., -drive if=ide,bus=,unit= ...; NULL if not given. */
 struct block_device *block_find_drive(enum drive_interface interface, int bus, int unit);

@@ -112,6 +112,8 @@ struct chardev {
  * stub, QMP): sockets of the short forms are servers that wait for nobody unless told otherwise.
  */
 struct chardev *chardev_new(const char *text, struct error **err);
+/* The same while the machine runs (chardev-add). */
+struct chardev *chardev_new_hot(const char *text, struct error **err);
 struct chardev *chardev_new_short(const char *text, const char *id, struct error **err);
 struct chardev *chardev_new_service(const char *text, const char *id, struct error **err);
 struct chardev *chardev_create(const char *backend, const struct chardev_opts *opts,
@@ -120,6 +122,8 @@ struct chardev *chardev_find(const char *id);
 void chardev_free(struct chardev *chr);
 void chardev_cleanup(void); /* all: flush what is queued, restore terminals */
 void chardev_help(GString *out);
+void chardev_class_for_each(void (*fn)(const struct chardev_class *cls, void *opaque),
+                            void *opaque);
 void chardev_for_each(void (*fn)(struct chardev *chr, void *opaque), void *opaque);
 
 /* The frontend's side. Attaching to a chardev in use fails with -EBUSY. */

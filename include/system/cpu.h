@@ -18,6 +18,7 @@ unsigned vcpu_count(void);
 struct vcpu *vcpu_get(unsigned index); /* NULL if there is none */
 struct vcpu *vcpu_current(void);       /* the calling thread's, or NULL */
 unsigned vcpu_index(const struct vcpu *cpu);
+int vcpu_thread_id(const struct vcpu *cpu); /* of the host, 0 before it runs */
 
 /* Make the vCPU leave translated code or sleep soon and look at its events, timers and requests. */
 void vcpu_kick(struct vcpu *cpu);

@@ -19,6 +19,10 @@ void cpu_model_set_topology(uint32_t sockets, uint32_t dies, uint32_t cores, uin
  */
 int cpu_model_select(const char *text, struct error **err);
 
+/* Every model's name; alias_of: the one it stands for, or NULL. */
+void cpu_model_for_each(void (*fn)(const char *name, const char *alias_of, void *opaque),
+                        void *opaque);
+
 /* APIC id of vCPU n in this topology (SDM vol. 3A, 9.9.3). */
 uint32_t cpu_apic_id(unsigned index);
 

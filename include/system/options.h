@@ -4,6 +4,7 @@
 #define SYSTEM_OPTIONS_H
 
 #include "hw/machine/machine.h"
+#include "monitor/monitor.h"
 #include "util/base.h"
 #include "util/optlist.h"
 
@@ -18,7 +19,7 @@ struct options {
     GPtrArray *chardevs; /* const char * */
     GPtrArray *serials;  /* const char *, the short forms */
     GPtrArray *parallels;
-    GPtrArray *monitors;
+    GPtrArray *monitors;  /* struct monitor_request * */
     GPtrArray *objects;       /* "type,id=ID,prop=value" */
     GPtrArray *devices;       /* const char *: "driver,prop=value" */
     GPtrArray *globals;       /* "driver.prop=value" */
@@ -29,6 +30,14 @@ struct options {
     bool snapshot; /* every drive */
     bool display_none;
     const char *pidfile;
+};
+
+/* One -monitor, -qmp, -qmp-pretty or -mon. */
+struct monitor_request {
+    const char *option;  /* for messages */
+    const char *text;    /* a chardev's short form, or ... */
+    const char *chardev; /* ... the id of one */
+    struct monitor_options opts;
 };
 
 /* One -drive, or a short form of it: what the text does not say is said by kind. */
@@ -44,5 +53,9 @@ struct drive_request {
  * end the process with status 0.
  */
 int options_parse(struct options *o, int argc, char **argv, struct error **err);
+
+/* Every option; arg is NULL if it takes none, help may be NULL. */
+void options_for_each(void (*fn)(const char *name, const char *arg, const char *help, void *opaque),
+                      void *opaque);
 
 #endif

@@ -39,4 +39,9 @@ void input_send_move_to(unsigned x, unsigned y);
 void input_send_buttons(unsigned buttons);
 bool input_is_absolute(void);
 
+/* Every device, the one that gets the events first. */
+void input_for_each(void (*fn)(struct input_handler *h, void *opaque), void *opaque);
+/* From now on this one gets what it takes. */
+void input_activate(struct input_handler *h);
+
 #endif

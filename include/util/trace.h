@@ -45,6 +45,9 @@ void trace_emit(const struct trace_point *tp, const char *fmt, ...) printf_fmt(2
  */
 int trace_enable(const char *patterns, struct error **err);
 
+/* Every event's name once, sorted; on: at any of its places. */
+void trace_for_each(void (*fn)(const char *name, bool on, void *opaque), void *opaque);
+
 /* Names and formats, one per line, sorted. */
 void trace_list(FILE *out);
 

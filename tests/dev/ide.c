@@ -948,11 +948,11 @@ START_TEST(test_atapi_media)
     ck_assert_uint_eq(error >> 4, 6);
     ck_assert_uint_eq(sense(), 0x062800);
     ck_assert_int_eq(PACKET(0x00), -1);
-    ck_assert_uint_eq(sense(), 0x023a01);
+    ck_assert_uint_eq(sense(), 0x023a02); /* and the tray is open */
     ck_assert_int_eq(PACKET(0x28, 0, 0, 0, 0, 0, 0, 0, 1), -1);
     PACKET(0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8);
     ck_assert_uint_eq(reply[4], 3); /* removed */
-    ck_assert_uint_eq(reply[5], 0);
+    ck_assert_uint_eq(reply[5], 1);
     PACKET(0x1e, 0, 0, 0, 0);
     ck_assert_int_eq(block_insert(blk, cd_path, "raw", true, &err), 0);
     ck_assert_uint_eq(sense(), 0x062800); /* asking for it takes it */

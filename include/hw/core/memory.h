@@ -418,5 +418,7 @@ void addr_space_for_each(struct addr_space *as,
 /* The tree below an address space's root as text, for the monitor. Device lock
  * held. The caller frees it with g_free(). */
 char *mem_tree_describe(struct addr_space *as);
+/* The same for the ranges as they are seen. */
+char *mem_flat_describe(struct addr_space *as);
 
 #endif

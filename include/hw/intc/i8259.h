@@ -24,4 +24,7 @@ bool i8259_pending(const struct device *dev);
  * that of the spurious IR7. */
 uint8_t i8259_ack(struct device *dev);
 
+/* Registers as text for the monitor (`info pic`); free with g_free(). */
+char *i8259_describe(const struct device *dev);
+
 #endif

@@ -60,6 +60,8 @@ struct machine_class {
     /* Bytes of RAM address space beyond ram_size: ROMs, video memory. */
     uint64_t extra_ram;
     int (*init)(const struct machine_config *cfg, struct error **err);
+    /* Boot order of the next resets, letters as of -boot order=; NULL: cannot be changed. */
+    int (*set_boot_order)(const char *order, struct error **err);
 };
 
 #define MACHINE_SECTION "doppel_machines"
@@ -71,5 +73,6 @@ struct machine_class {
 /* By name or alias, NULL for the default. NULL with err (and a suggestion) if there is none. */
 const struct machine_class *machine_find(const char *name, struct error **err);
 void machine_help(GString *out);
+void machine_for_each(void (*fn)(const struct machine_class *cls, void *opaque), void *opaque);
 
 #endif

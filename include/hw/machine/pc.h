@@ -15,6 +15,8 @@ int pc_firmware_init(const struct machine_config *cfg, struct mem_region *pci_me
                      struct error **err);
 
 /* Sizes, boot order and equipment in CMOS, as firmware expects them. */
+/* Into CMOS, where firmware looks at every boot. */
+void pc_put_boot_order(const char *order, struct device *rtc);
 void pc_cmos_init(const struct machine_config *cfg, uint64_t below_4g, const char *boot_order,
                   struct device *rtc);
 

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Commands about devices: plugging them, and the tree of objects by paths. The tree has the shape
+ * QEMU's clients expect: /machine/peripheral/ID, /machine/unattached/device[N], /objects/ID.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "hw/core/class.h"
+#include "hw/core/device.h"
+#include "hw/core/hotplug.h"
+#include "monitor/internal.h"
+#include "monitor/opttext.h"
+#include "system/object.h"
+
+#define PERIPHERAL "/machine/peripheral"
+#define UNATTACHED "/machine/unattached"
+
+/* --- plugging ----------------------------------------------------------------------------------- */
+
+json_t *qmp_device_add(struct monitor *m, json_t *args, struct error **err)
+{
+    static const char *const first[] = {"driver", NULL};
+    const char *driver = arg_str(args, "driver");
+
+    if (!device_class_find(driver)) {
+        error_set(err, "'%s' is not a valid device model name", driver);
+        return NULL;
+    }
+    GString *text = g_string_new(driver);
+    opttext_object(text, args, first);
+    int ret = device_add_text(text->str, err);
+    g_string_free(text, TRUE);
+    return ret < 0 ? NULL : qmp_empty();
+}
+
+void hmp_device_add(struct monitor *m, json_t *args)
+{
+    const char *text = arg_str(args, "options");
+    struct error *err = NULL;
+
+    if (!strcmp(text, "help") || !strcmp(text, "?")) {
+        GString *out = g_string_new(NULL);
+        device_help_list(out);
+        mon_puts(m, out->str);
+        g_string_free(out, TRUE);
+    } else if (device_add_text(text, &err) < 0) {
+        mon_error(m, err);
+    }
+}
+
+/* By id, or by a path of the tree. */
+static struct device *find_device(const char *name);
+
+json_t *qmp_device_del(struct monitor *m, json_t *args, struct error **err)
+{
+    const char *id = arg_str(args, "id");
+    struct device *dev = find_device(id);
+
+    if (!dev) {
+        m->error_class = QERR_DEVICE_NOT_FOUND;
+        error_set(err, "Device '%s' not found", id);
+        return NULL;
+    }
+    return device_unplug_request(dev, err) < 0 ? NULL : qmp_empty();
+}
+
+json_t *qmp_object_add(struct monitor *m, json_t *args, struct error **err)
+{
+    static const char *const first[] = {"qom-type", NULL};
+    GString *text = g_string_new(arg_str(args, "qom-type"));
+
+    opttext_object(text, args, first);
+    int ret = object_add_text(text->str, err);
+    g_string_free(text, TRUE);
+    return ret < 0 ? NULL : qmp_empty();
+}
+
+void hmp_object_add(struct monitor *m, json_t *args)
+{
+    struct error *err = NULL;
+
+    if (object_add_text(arg_str(args, "options"), &err) < 0) {
+        mon_error(m, err);
+    }
+}
+
+json_t *qmp_object_del(struct monitor *m, json_t *args, struct error **err)
+{
+    return object_del(arg_str(args, "id"), err) < 0 ? NULL : qmp_empty();
+}
+
+/* --- properties of classes ---------------------------------------------------------------------- */
+
+static const char *const type_names[PROP_TYPE_COUNT] = {
+    [PROP_TYPE_BOOL] = "bool",   [PROP_TYPE_U8] = "uint8",   [PROP_TYPE_U16] = "uint16",
+    [PROP_TYPE_U32] = "uint32",  [PROP_TYPE_U64] = "uint64", [PROP_TYPE_S32] = "int32",
+    [PROP_TYPE_SIZE] = "size",   [PROP_TYPE_STR] = "str",    [PROP_TYPE_ENUM] = "str",
+    [PROP_TYPE_MACADDR] = "str", [PROP_TYPE_UUID] = "str",   [PROP_TYPE_PCI_ADDR] = "str",
+    [PROP_TYPE_CHARDEV] = "str", [PROP_TYPE_DRIVE] = "str",  [PROP_TYPE_NETDEV] = "str",
+    [PROP_TYPE_OBJECT] = "str",  [PROP_TYPE_LINK] = "str",
+};
+
+static bool is_number(enum prop_type type)
+{
+    return type >= PROP_TYPE_U8 && type <= PROP_TYPE_SIZE;
+}
+
+static void describe_prop(const struct prop *p, void *opaque)
+{
+    json_t *row = json_pack("{s:s, s:s}", "name", p->name, "type", type_names[p->type]);
+
+    if (p->help) {
+        json_object_set_new(row, "description", json_string(p->help));
+    }
+    if (p->type == PROP_TYPE_BOOL) {
+        json_object_set_new(row, "default-value", json_boolean(p->def));
+    } else if (is_number(p->type)) {
+        json_object_set_new(row, "default-value", json_integer((json_int_t)p->def));
+    }
+    json_array_append_new(opaque, row);
+}
+
+json_t *qmp_device_list_properties(struct monitor *m, json_t *args, struct error **err)
+{
+    const char *name = arg_str(args, "typename");
+    const struct device_class *cls = device_class_find(name);
+
+    if (!cls) {
+        m->error_class = QERR_DEVICE_NOT_FOUND;
+        error_set(err, "Device '%s' not found", name);
+        return NULL;
+    }
+    json_t *list = json_array();
+    class_for_each_prop(cls, describe_prop, list);
+    return list;
+}
+
+struct type_list {
+    json_t *out;
+    const char *implements;
+};
+
+static void describe_class(const struct device_class *cls, void *opaque)
+{
+    struct type_list *t = opaque;
+    char *parent = g_strdup_printf("%s-device", bus_type_name(cls->bus));
+    const char *want = t->implements;
+
+    if (!want || !strcmp(want, "device") || !strcmp(want, parent) || !strcmp(want, cls->name)) {
+        json_array_append_new(t->out, json_pack("{s:s, s:s}", "name", cls->name, "parent", parent));
+    }
+    g_free(parent);
+}
+
+json_t *qmp_qom_list_types(struct monitor *m, json_t *args, struct error **err)
+{
+    struct type_list t = {json_array(), arg_str(args, "implements")};
+
+    device_class_for_each(describe_class, &t);
+    return t.out;
+}
+
+/* --- the tree ------------------------------------------------------------------------------------ */
+
+struct by_place {
+    unsigned wanted, next;
+    const char *path;
+};
+
+static bool is_at(struct device *dev, void *opaque)
+{
+    struct by_place *p = opaque;
+
+    return !dev->id && p->next++ == p->wanted;
+}
+
+static bool has_path(struct device *dev, void *opaque)
+{
+    struct by_place *p = opaque;
+    char *path = device_path(dev);
+    bool found = !strcmp(path, p->path);
+
+    g_free(path);
+    return found;
+}
+
+static struct device *find_device(const char *name)
+{
+    struct by_place p = {.path = name};
+    char end;
+
+    if (g_str_has_prefix(name, PERIPHERAL "/")) {
+        return device_find(name + strlen(PERIPHERAL "/"));
+    }
+    if (sscanf(name, UNATTACHED "/device[%u%c", &p.wanted, &end) == 2 && end == ']') {
+        return device_for_each(is_at, &p);
+    }
+    return *name == '/' ? device_for_each(has_path, &p) : device_find(name);
+}
+
+static void add_child(json_t *list, const char *name, const char *type)
+{
+    char *child = g_strdup_printf("child<%s>", type);
+
+    json_array_append_new(list, json_pack("{s:s, s:s}", "name", name, "type", child));
+    g_free(child);
+}
+
+static json_t *new_list(void)
+{
+    json_t *list = json_array();
+
+    json_array_append_new(list, json_pack("{s:s, s:s}", "name", "type", "type", "string"));
+    return list;
+}
+
+static bool list_named(struct device *dev, void *opaque)
+{
+    if (dev->id) {
+        add_child(opaque, dev->id, dev->cls->name);
+    }
+    return false;
+}
+
+static bool list_unnamed(struct device *dev, void *opaque)
+{
+    json_t *list = opaque;
+    char name[32];
+
+    if (!dev->id) {
+        g_snprintf(name, sizeof(name), "device[%zu]", json_array_size(list) - 1);
+        add_child(list, name, dev->cls->name);
+    }
+    return false;
+}
+
+static void list_object(struct object *obj, void *opaque)
+{
+    if (obj->id) {
+        add_child(opaque, obj->id, obj->cls->name);
+    }
+}
+
+static json_t *list_root(void)
+{
+    json_t *list = new_list();
+
+    add_child(list, "machine", "machine");
+    add_child(list, "objects", "container");
+    return list;
+}
+
+static json_t *list_machine(void)
+{
+    json_t *list = new_list();
+
+    add_child(list, "peripheral", "container");
+    add_child(list, "unattached", "container");
+    return list;
+}
+
+static json_t *list_peripheral(void)
+{
+    json_t *list = new_list();
+
+    device_for_each(list_named, list);
+    return list;
+}
+
+static json_t *list_unattached(void)
+{
+    json_t *list = new_list();
+
+    device_for_each(list_unnamed, list);
+    return list;
+}
+
+static json_t *list_objects(void)
+{
+    json_t *list = new_list();
+
+    object_for_each(list_object, list);
+    return list;
+}
+
+/* The inner nodes. */
+static const struct node {
+    const char *path, *type;
+    json_t *(*list)(void);
+} nodes[] = {
+    {"/", "container", list_root},
+    {"", "container", list_root},
+    {"/machine", "machine", list_machine},
+    {"/machine/", "machine", list_machine},
+    {PERIPHERAL, "container", list_peripheral},
+    {UNATTACHED, "container", list_unattached},
+    {"/objects", "container", list_objects},
+};
+
+static const struct node *find_node(const char *path)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(nodes); i++) {
+        if (!strcmp(nodes[i].path, path)) {
+            return &nodes[i];
+        }
+    }
+    return NULL;
+}
+
+/* Things every device has besides the properties of its class. */
+static const struct {
+    const char *name, *type;
+} common[] = {
+    {"type", "string"}, {"realized", "bool"}, {"hotplugged", "bool"}, {"parent_bus", "str"}};
+
+static json_t *list_device(const struct device *dev)
+{
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < ARRAY_SIZE(common); i++) {
+        json_array_append_new(
+            list, json_pack("{s:s, s:s}", "name", common[i].name, "type", common[i].type));
+    }
+    class_for_each_prop(dev->cls, describe_prop, list);
+    return list;
+}
+
+static json_t *not_found(struct monitor *m, const char *path, struct error **err)
+{
+    m->error_class = QERR_DEVICE_NOT_FOUND;
+    error_set(err, "Device '%s' not found", path);
+    return NULL;
+}
+
+json_t *qmp_qom_list(struct monitor *m, json_t *args, struct error **err)
+{
+    const char *path = arg_str(args, "path");
+    const struct node *node = find_node(path);
+    struct device *dev = node ? NULL : find_device(path);
+
+    if (!node && !dev) {
+        return not_found(m, path, err);
+    }
+    return node ? node->list() : list_device(dev);
+}
+
+static json_t *common_value(const struct device *dev, const char *name)
+{
+    if (!strcmp(name, "type")) {
+        return json_string(dev->cls->name);
+    }
+    if (!strcmp(name, "realized")) {
+        return json_boolean(dev->realized);
+    }
+    if (!strcmp(name, "hotplugged")) {
+        return json_boolean(dev->hotplugged);
+    }
+    if (!strcmp(name, "parent_bus")) {
+        return json_string(dev->bus ? dev->bus->name : "");
+    }
+    return NULL;
+}
+
+static json_t *prop_value(const struct device *dev, const struct prop *p)
+{
+    char *text = device_get_prop(dev, p->name);
+    json_t *v;
+
+    if (p->type == PROP_TYPE_BOOL) {
+        v = json_boolean(text && !strcmp(text, "on"));
+    } else if (is_number(p->type)) {
+        v = json_integer((json_int_t)(p->type == PROP_TYPE_S32 ? strtoll(text, NULL, 0)
+                                                               : (int64_t)strtoull(text, NULL, 0)));
+    } else {
+        v = json_string(text ? text : "");
+    }
+    g_free(text);
+    return v;
+}
+
+json_t *qmp_qom_get(struct monitor *m, json_t *args, struct error **err)
+{
+    const char *path = arg_str(args, "path"), *name = arg_str(args, "property");
+    const struct node *node = find_node(path);
+    struct device *dev = node ? NULL : find_device(path);
+    json_t *v = NULL;
+
+    if (!node && !dev) {
+        return not_found(m, path, err);
+    }
+    if (dev) {
+        const struct prop *p = class_find_prop(dev->cls, name);
+        v = p ? prop_value(dev, p) : common_value(dev, name);
+    } else if (!strcmp(name, "type")) {
+        v = json_string(node->type);
+    }
+    if (!v) {
+        error_set(err, "Property '%s.%s' not found", dev ? dev->cls->name : node->type, name);
+    }
+    return v;
+}
+
+json_t *qmp_qom_set(struct monitor *m, json_t *args, struct error **err)
+{
+    const char *path = arg_str(args, "path"), *name = arg_str(args, "property");
+    const struct node *node = find_node(path);
+    struct device *dev = node ? NULL : find_device(path);
+
+    if (!node && !dev) {
+        return not_found(m, path, err);
+    }
+    if (dev && class_find_prop(dev->cls, name)) {
+        error_set(err,
+                  "Attempt to set property '%s' on device '%s' (type '%s') after it was realized",
+                  name, dev->id ? dev->id : path, dev->cls->name);
+    } else if (dev && common_value(dev, name)) {
+        error_set(err, "Property '%s.%s' is not writable", dev->cls->name, name);
+    } else {
+        error_set(err, "Property '%s.%s' not found", dev ? dev->cls->name : node->type, name);
+    }
+    return NULL;
+}
+
+void hmp_qom_list(struct monitor *m, json_t *args)
+{
+    struct error *err = NULL;
+    json_t *path = json_pack("{s:s}", "path", arg_has(args, "path") ? arg_str(args, "path") : "/");
+    json_t *list = qmp_call(m, m->running, path, &err), *row;
+    size_t i;
+
+    json_decref(path);
+    if (!list) {
+        mon_error(m, err);
+        return;
+    }
+    json_array_foreach(list, i, row)
+    {
+        mon_print(m, "%s (%s)\n", json_string_value(json_object_get(row, "name")),
+                  json_string_value(json_object_get(row, "type")));
+    }
+    json_decref(list);
+}
+
+void hmp_qom_get(struct monitor *m, json_t *args)
+{
+    struct error *err = NULL;
+    json_t *v = qmp_call(m, m->running, args, &err);
+
+    if (!v) {
+        mon_error(m, err);
+        return;
+    }
+    char *text = json_dumps(v, JSON_ENCODE_ANY);
+    mon_print(m, "%s\n", text ? text : "");
+    free(text);
+    json_decref(v);
+}
+
+void hmp_info_qtree(struct monitor *m, json_t *args)
+{
+    GString *text = g_string_new(NULL);
+
+    device_tree_describe(text);
+    mon_puts(m, text->str);
+    g_string_free(text, TRUE);
+}
+
+/* --- DEVICE_DELETED ------------------------------------------------------------------------------ */
+
+static void deleted(struct notifier *n, void *data)
+{
+    const struct device_deleted *d = data;
+    char *path = d->id ? g_strdup_printf(PERIPHERAL "/%s", d->id) : g_strdup(d->path);
+    json_t *members = json_pack("{s:s}", "path", path);
+
+    if (d->id) {
+        json_object_set_new(members, "device", json_string(d->id));
+    }
+    event_send("DEVICE_DELETED", members);
+    g_free(path);
+}
+
+void device_events_init(void)
+{
+    static struct notifier n = {.notify = deleted};
+
+    device_add_deleted_notifier(&n);
+}

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+test-y += tests/monitor/manual tests/monitor/frame

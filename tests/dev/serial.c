@@ -189,6 +189,12 @@ START_TEST(test_transmit)
     ck_assert_uint_eq(inb(IIR), 0x02);
     ck_assert_int_eq(irq4.level, 0);
     ck_assert_uint_eq(inb(IIR), 0x01);
+    outb(IER, 2); /* on already: nothing new */
+    ck_assert_int_eq(irq4.level, 0);
+    outb(IER, 0);
+    outb(IER, 2); /* switched on with an empty register: again at once */
+    ck_assert_int_eq(irq4.level, 1);
+    ck_assert_uint_eq(inb(IIR), 0x02);
     outb(THR, 'B');
     ck_assert_int_eq(irq4.level, 1);
     rises = irq4.rises;

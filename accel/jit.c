@@ -13,6 +13,7 @@
 #include "system/cpu.h"
 #include "system/runstate.h"
 #include "translator/backend.h"
+#include "translator/debug.h"
 #include "translator/exec.h"
 #include "util/error.h"
 
@@ -298,6 +299,19 @@ static void rest(struct vcpu *cpu)
     adapt_spin(j, monotonic_ns() - start);
 }
 
+/* A debugger lets others run but not this one. */
+static void hold(struct vcpu *cpu)
+{
+    struct jit_vcpu *j = jit_of(cpu);
+
+    pthread_mutex_lock(&j->lock);
+    j->sleeping = true;
+    while (debug_held(cpu) && !vcpu_gate_closed() && !j->work)
+        pthread_cond_wait(&j->wake, &j->lock);
+    j->sleeping = false;
+    pthread_mutex_unlock(&j->lock);
+}
+
 /* --- threads ---------------------------------------------------------------------------------- */
 
 static bool pass_gate(struct vcpu *cpu)
@@ -336,8 +350,14 @@ static void *vcpu_thread(void *arg)
             continue;
         run_work(cpu);
         vcpu_timers_run(cpu);
+        if (unlikely(debug_held(cpu))) {
+            hold(cpu);
+            continue;
+        }
         exec_run(cpu);
-        if (!wanted(cpu) && !(atomic_load(&cpu->events) & (VCPU_EV_STOP | VCPU_EV_TIMER)))
+        if (unlikely(debug_held(cpu)))
+            debug_report(cpu);
+        else if (!wanted(cpu) && !(atomic_load(&cpu->events) & (VCPU_EV_STOP | VCPU_EV_TIMER)))
             rest(cpu);
     }
     run_work(cpu);

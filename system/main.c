@@ -12,6 +12,7 @@
 #include "block/block.h"
 #include "chardev/chardev.h"
 #include "frontends/x86/frontend.h"
+#include "gdbstub/gdbstub.h"
 #include "hw/core/device.h"
 #include "hw/core/hotplug.h"
 #include "hw/core/lock.h"
@@ -294,9 +295,16 @@ static void catch_signals(void)
 
 static int run(struct options *o)
 {
+    struct error *err = NULL;
+
     runstate_set_no_reboot(o->no_reboot);
     runstate_set_no_shutdown(o->no_shutdown);
     device_reset_all(RESET_COLD);
+    if (o->gdb && gdbstub_start(o->gdb, &err) < 0) {
+        error_prepend(&err, "-gdb: ");
+        error_report_free(err);
+        return EXIT_STATUS_ERROR;
+    }
     if (!o->start_stopped) {
         vm_start();
     }

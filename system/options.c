@@ -340,6 +340,8 @@ FLAG_OPTION(stopped, start_stopped, true)
 FLAG_OPTION(snapshot, snapshot, true)
 FLAG_OPTION(no_acpi, cfg.acpi, false)
 FLAG_OPTION(no_hpet, cfg.hpet, false)
+STRING_OPTION(gdb, gdb)
+FLAG_OPTION(gdb_default, gdb, "tcp::1234")
 LIST_OPTION(serial, serials)
 LIST_OPTION(parallel, parallels)
 
@@ -712,6 +714,8 @@ static const struct option_row rows[] = {
     {"qmp-pretty", "CHARDEV",   "the same, indented", set_qmp_pretty},
     {"mon",        "[chardev=]ID[,mode=readline|control][,pretty=]", "a monitor, text or QMP, on a -chardev", set_mon},
     {"chardev",    "BACKEND,id=ID[,mux=on][,path=PATH]...", "a character device", set_chardev},
+    {"gdb",        "CHARDEV",   "wait for a debugger: tcp::PORT, unix:PATH, stdio, chardev:ID, none", set_gdb},
+    {"s",          NULL,        "as -gdb tcp::1234", set_gdb_default},
     {"nographic",  NULL,        "no display; serial port and monitor on this terminal", set_nographic},
     {"display",    "none",      "how the screen is shown", set_display},
     {"vnc",        "none",      "VNC server", set_vnc},

@@ -123,14 +123,28 @@ void vm_start(void)
 void vm_stop(enum runstate next)
 {
     assert(device_locked() && next != RUNSTATE_RUNNING);
+    bool was_running = runstate_is_running();
+
+    hold_vcpus();
     if (runstate_get() == next)
         return;
-    bool was_running = runstate_is_running();
-    hold_vcpus();
     clock_virtual_stop();
     enter_state(next);
     if (was_running)
         mgmt_event_plain("STOP");
+}
+
+void vm_step(bool go)
+{
+    assert(device_locked());
+    if (runstate_is_running())
+        return;
+    if (!go) {
+        hold_vcpus();
+    } else if (gate_shut) {
+        gate_shut = false;
+        vcpu_gate_open();
+    }
 }
 
 /* --- requests ------------------------------------------------------------- */

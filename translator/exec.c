@@ -12,6 +12,7 @@
 #include "hw/core/memory.h"
 #include "system/cpu.h"
 #include "translator/backend.h"
+#include "translator/debug.h"
 #include "translator/exec_state.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -25,7 +26,7 @@
 #define PAGE_MASK (~(uint64_t)(SOFTTLB_PAGE - 1))
 #define MAX_VCPUS 255
 
-enum { UNWIND_EXCEPTION = 1, UNWIND_RETRY };
+enum { UNWIND_EXCEPTION = 1, UNWIND_RETRY, UNWIND_DEBUG };
 
 const struct frontend_ops *frontend;
 static struct vcpu *vcpus[MAX_VCPUS];
@@ -423,6 +424,17 @@ static struct tb *make_block(struct vcpu *cpu, const struct code_place *p)
 
 /* --- the loop ---------------------------------------------------------------------------------- */
 
+/* What is delivered ends a step. */
+static bool poll_debugged(struct vcpu *cpu)
+{
+    uint64_t pc = cpu->pc;
+    bool runs = frontend->poll(cpu);
+
+    if (cpu->pc != pc)
+        debug_delivered(cpu);
+    return runs && !debug_stops(cpu);
+}
+
 /* Outside. False: leave the run loop. */
 static bool take_events(struct vcpu *cpu)
 {
@@ -437,7 +449,7 @@ static bool take_events(struct vcpu *cpu)
     }
     if (ev & (VCPU_EV_STOP | VCPU_EV_TIMER))
         return false;
-    return frontend->poll(cpu);
+    return unlikely(cpu->debug.attention) ? poll_debugged(cpu) : frontend->poll(cpu);
 }
 
 
@@ -559,6 +571,8 @@ static bool run_block(struct vcpu *cpu, struct tb *tb)
     cpu->tb = tb;
     why = backend->run(cpu, tb);
     x->stats.exits[why]++;
+    if (unlikely(cpu->debug.attention) && why == EXEC_LOOP)
+        debug_insn_done(cpu);
     return leaves_loop(cpu, why);
 }
 
@@ -596,9 +610,13 @@ static void land(struct vcpu *cpu, int why)
     if (x->exclusive)
         end_exclusive_insn(cpu);
     exec_leave(x);
+    if (why == UNWIND_RETRY)
+        return;
+    x->one_insn = x->unshared = x->exclusive_insn = false;
     if (why == UNWIND_EXCEPTION) {
-        x->one_insn = x->unshared = x->exclusive_insn = false;
         frontend->deliver(cpu);
+        if (unlikely(cpu->debug.attention))
+            debug_delivered(cpu);
     }
 }
 
@@ -608,6 +626,11 @@ static void loop(struct vcpu *cpu, bool poll)
     struct tb *tb;
 
     for (;;) {
+        if (unlikely(cpu->debug.attention)) {
+            if (debug_stops(cpu))
+                return;
+            x->one_insn |= cpu->debug.run == DEBUG_STEP;
+        }
         if (poll || __atomic_load_n(&cpu->poll, __ATOMIC_RELAXED) || cpu->halted) {
             exec_leave(x);
             x->unlinked = NULL; /* what runs next may be a handler, not the edge's target */
@@ -649,6 +672,12 @@ void vcpu_unwind_exit(struct vcpu *cpu)
 {
     backend->unwind(cpu);
     siglongjmp(cpu->unwind, UNWIND_EXCEPTION);
+}
+
+void exec_debug_exit(struct vcpu *cpu)
+{
+    backend->unwind(cpu);
+    siglongjmp(cpu->unwind, UNWIND_DEBUG);
 }
 
 void exec_host_fault(struct vcpu *cpu, int signo, int code)

@@ -23,6 +23,8 @@
 /* Run until the vCPU halts, is asked to stop (vcpu.poll with VCPU_EV_STOP) or an event needs the caller. */
 void exec_run(struct vcpu *cpu);
 __attribute__((noreturn)) void vcpu_unwind_exit(struct vcpu *cpu);
+/* The debugger has stopped the vCPU before the running instruction: leave it and the run loop. */
+__attribute__((noreturn)) void exec_debug_exit(struct vcpu *cpu);
 /* Restore the exact state (pc, flags) without leaving; for helpers that need their own PC. */
 void vcpu_sync_state(struct vcpu *cpu);
 

@@ -491,6 +491,28 @@ void tb_invalidate_ram(ram_addr_t addr, uint64_t len)
     }
 }
 
+static bool has_offset(const struct tb *tb, unsigned off)
+{
+    unsigned start = tb->key.phys & ~PAGE_MASK;
+
+    return off - start < tb->guest_bytes;
+}
+
+void tb_invalidate_offset(unsigned off)
+{
+    struct tb *next;
+
+    pthread_mutex_lock(&lock);
+    for (size_t h = 0; h < BIT(TB_HASH_BITS); h++) {
+        for (struct tb *tb = tb_hash_table[h]; tb; tb = next) {
+            next = tb->hash_next;
+            if (has_offset(tb, off))
+                invalidate_locked(tb);
+        }
+    }
+    pthread_mutex_unlock(&lock);
+}
+
 /* --- eviction ------------------------------------------------------------------------------ */
 
 /* In an exclusive section, with the lock. */

@@ -177,6 +177,8 @@ void *tb_data_alloc(struct tb *tb, size_t size);
 
 /* RAM was written: drop blocks that overlap. Any thread. */
 void tb_invalidate_ram(ram_addr_t addr, uint64_t len);
+/* Drop the blocks that have a byte at this offset of a page (a debugger's hook comes or goes). */
+void tb_invalidate_offset(unsigned off);
 /* Does the range hit bytes of this block? */
 bool tb_overlaps(const struct tb *tb, ram_addr_t addr, uint64_t len);
 /* Drop everything (exclusive section inside). */

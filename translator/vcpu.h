@@ -40,6 +40,18 @@ static inline unsigned vcpu_jmp_index(uint64_t pc)
 
 struct exec_state;
 
+/* What a debugger wants of a vCPU (debug.h); its own thread's while it runs. */
+struct vcpu_debug {
+    bool attention; /* the run loop has to look at the rest */
+    bool no_irq;    /* interrupts wait (while stepping) */
+    bool skip;      /* the point at skip_pc is not to hit, once */
+    uint8_t run;    /* enum debug_run; atomic */
+    uint8_t reason; /* enum debug_stop_reason: why it has stopped by itself */
+    uint8_t hit;    /* the same: to be taken at the end of the instruction */
+    gva_t addr, hit_addr, skip_pc;
+    gva_t range_start, range_end; /* a step goes on while the PC is in here */
+};
+
 struct vcpu {
     /* --- hot: reached as [rsp + disp8]; the x86-64 backend relies on flags being first --- */
     uint64_t flags;   /* image of the arithmetic flags at EFLAGS positions; other bits are garbage */
@@ -69,6 +81,7 @@ struct vcpu {
     struct softtlb_l2 *tlb2;
     unsigned index;
     bool halted;               /* HLT or wait-for-SIPI: the run loop sleeps until an event */
+    struct vcpu_debug debug;
     _Atomic uint32_t events;   /* VCPU_EV_* (system/cpu.h) */
     sigjmp_buf unwind;         /* to the run loop, for raised exceptions */
     void *backend;             /* backend private, per vCPU */

@@ -6,6 +6,7 @@
  * Data and I/O breakpoints are traps: recorded in cpu.db_pending and taken at the next boundary.
  */
 #include "frontends/x86/sys.h"
+#include "translator/debug.h"
 #include "translator/exec.h"
 
 enum { DR_EXEC = 0, DR_WRITE = 1, DR_IO = 2, DR_RW = 3 };
@@ -61,6 +62,8 @@ void x86_watch(struct vcpu *v, gva_t addr, unsigned size, bool write)
     struct x86_cpu *c = X86_CPU(v);
     uint32_t hits = 0;
 
+    if (unlikely(debug_watching))
+        debug_data_access(v, addr, size, write);
     for (unsigned n = 0; n < 4; n++) {
         unsigned kind = dr_kind(c, n);
         bool match = kind == DR_RW || (kind == DR_WRITE && write);

@@ -60,6 +60,9 @@ static inline uint64_t x86_fpu_ip(const struct x86_cpu *c)
     return c->fpu_ip + (int64_t)c->fpu_ip_off;
 }
 
+/* The tag word of FNSTENV from what is in vcpu.fx, and back. */
+uint16_t x86_fpu_full_tags(const struct vcpu *v);
+uint8_t x86_fpu_short_tags(uint16_t tags);
 /* FCW and FSW as a processor takes them: reserved bits, ES and B follow from the rest. */
 void x86_fpu_set_control(struct vcpu *v, uint16_t cw, uint16_t sw);
 /* FNINIT's state. */

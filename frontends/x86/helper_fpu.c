@@ -105,7 +105,7 @@ static unsigned register_tag(const uint8_t *st)
     return TAG_VALID;
 }
 
-static uint16_t full_tags(const struct vcpu *v)
+uint16_t x86_fpu_full_tags(const struct vcpu *v)
 {
     unsigned top = x86_fpu_top(v), tag;
     uint16_t tags = 0;
@@ -119,7 +119,7 @@ static uint16_t full_tags(const struct vcpu *v)
     return tags;
 }
 
-static uint8_t short_tags(uint16_t tags)
+uint8_t x86_fpu_short_tags(uint16_t tags)
 {
     uint8_t ftw = 0;
 
@@ -179,7 +179,7 @@ static unsigned env_store(const struct x86_cpu *c, unsigned form, uint8_t *buf)
 
     e.w[0] = 0xffff0000 | ld_le16(c->v.fx + FX_FCW);
     e.w[1] = 0xffff0000 | ld_le16(c->v.fx + FX_FSW);
-    e.w[2] = 0xffff0000 | full_tags(&c->v);
+    e.w[2] = 0xffff0000 | x86_fpu_full_tags(&c->v);
     pointers_to_words(c, form, &e);
     for (unsigned i = 0; i < 7; i++) {
         if (form & FENV_32)
@@ -198,7 +198,7 @@ static unsigned env_load(struct x86_cpu *c, unsigned form, const uint8_t *buf)
         e.w[i] = form & FENV_32 ? ld_le32(buf + 4 * i) : ld_le16(buf + 2 * i);
     set_top(&c->v, e.w[1] >> 11 & 7);
     x86_fpu_set_control(&c->v, e.w[0], e.w[1]);
-    c->v.fx[FX_FTW] = short_tags(e.w[2]);
+    c->v.fx[FX_FTW] = x86_fpu_short_tags(e.w[2]);
     pointers_from_words(c, form, &e);
     return env_size(form);
 }

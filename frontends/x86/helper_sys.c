@@ -9,6 +9,7 @@
 #include "frontends/x86/mode.h"
 #include "frontends/x86/sys.h"
 #include "frontends/x86/sys_args.h"
+#include "translator/debug.h"
 #include "translator/exec.h"
 
 /* a = vector, b = error code. */
@@ -487,6 +488,13 @@ uint64_t helper_code_breakpoint(struct vcpu *v, uint64_t a, uint64_t b, uint64_t
 
     if (!c->ss_shadow && x86_code_breakpoint(c, a, &dr6))
         x86_fault_debug(c, dr6);
+    return 0;
+}
+
+/* The same for a debugger's points; a = linear PC. */
+uint64_t helper_debug_point(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
+{
+    debug_code_point(v, a);
     return 0;
 }
 

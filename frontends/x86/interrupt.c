@@ -550,6 +550,8 @@ static bool take_one(struct x86_cpu *c, uint32_t ev)
     }
     if (c->wait_sipi || c->shutdown)
         return false;
+    if (c->v.debug.no_irq) /* a debugger steps: nothing from outside */
+        ev = 0;
     if ((ev & VCPU_EV_SMI) && !c->smm && !c->ss_shadow) {
         vcpu_lower_event(&c->v, VCPU_EV_SMI);
         x86_smm_enter(c);

@@ -9,6 +9,7 @@
 #include "frontends/x86/mode.h"
 #include "frontends/x86/cpuid.h"
 #include "hw/core/memory.h"
+#include "translator/debug.h"
 #include "translator/exec.h"
 
 enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_A = 0x20, PTE_D = 0x40, PTE_PS = 0x80, PTE_G = 0x100 };
@@ -296,6 +297,23 @@ static int walk(struct x86_cpu *c, gva_t addr, enum tlb_access a, unsigned mmu_i
     return 0;
 }
 
+bool x86_walk_quiet(struct x86_cpu *c, gva_t addr, gpa_t *gpa, uint64_t *left)
+{
+    struct walker w = {.c = c, .as = x86_as(&c->v), .wide = c->cr4 & CR4_PAE};
+
+    w.addr = x86_linear(c, addr);
+    *gpa = w.addr & c->a20_mask;
+    *left = RAM_PAGE_SIZE - (w.addr & (RAM_PAGE_SIZE - 1));
+    if (!(c->cr0 & CR0_PG))
+        return true;
+    if (x86_lma(c) && !x86_canonical(addr))
+        return false;
+    if (!walk_tables(&w))
+        return false;
+    *gpa = (w.base | (w.addr & (w.span - 1))) & c->a20_mask;
+    return true;
+}
+
 /* IP beyond the limit of a code segment that is not flat is #GP(0) before the fetch can fault. */
 static void check_fetch_limit(struct x86_cpu *c, gva_t addr)
 {
@@ -320,7 +338,8 @@ int x86_walk(struct vcpu *v, gva_t addr, enum tlb_access a, unsigned mmu_idx, un
         return not_canonical(c, memflags, probe_only);
     if (walk(c, addr, a, mmu_idx, probe_only, out))
         return -1;
-    out->watched = x86_breakpoints_on(c) && x86_data_watched(c, addr & ~0xfffull);
+    out->watched = (x86_breakpoints_on(c) && x86_data_watched(c, addr & ~0xfffull)) ||
+                   (unlikely(debug_watching) && debug_page_watched(addr & ~0xfffull));
     return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "frontends/x86/disas.h"
 #include "frontends/x86/gen.h"
 #include "frontends/x86/mode.h"
+#include "translator/debug.h"
 #include "util/log.h"
 
 #define MAX_BLOCK_INSNS 64
@@ -75,6 +76,8 @@ static void gen_insn(struct gen *g, const struct x86_insn *in, enum x86_decode_s
     open_insn(g, in);
     if (g->key->variant & TBV_DEBUG)
         gen_helper(g, HLP_code_breakpoint, gen_linear_pc(g, g->off), IR_NONE, IR_NONE);
+    if (unlikely(debug_hooks) && debug_hooked((unsigned)g->off % SOFTTLB_PAGE))
+        gen_helper(g, HLP_debug_point, gen_linear_pc(g, g->off), IR_NONE, IR_NONE);
     if (status == X86_DECODE_UD) {
         gen_raise(g, X86_UD);
         return;

@@ -25,6 +25,7 @@ struct options {
     GPtrArray *globals;       /* "driver.prop=value" */
     const char *debugcon;     /* short form */
     const char *firmware_log; /* short form: what firmware writes to its debug port */
+    const char *gdb;          /* short form */
     bool start_stopped;       /* -S */
     bool no_reboot, no_shutdown;
     bool snapshot; /* every drive */

@@ -106,6 +106,10 @@ void runstate_set_no_shutdown(bool on);
 void vm_start(void);
 void vm_stop(enum runstate state);
 
+/* Let the vCPUs go while the machine counts as stopped and its clock stands (a debugger's step),
+ * until they are taken back, or vm_start() or vm_stop() comes. */
+void vm_step(bool go);
+
 /*
  * Carry out what has been requested. Called by the main loop; true when the
  * process shall end.

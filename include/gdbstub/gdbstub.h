@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The gdb stub: debugging the guest over GDB's remote serial protocol (docs/gdb.md). There is one
+ * in the process. Main thread, device lock held.
+ */
+#ifndef GDBSTUB_GDBSTUB_H
+#define GDBSTUB_GDBSTUB_H
+
+#include "util/base.h"
+
+struct error;
+
+/*
+ * Listen on a character device in short form ("tcp::1234", "unix:PATH", "chardev:ID", "stdio"),
+ * instead of where it has listened until now; "none": nowhere. The machine stops when a debugger
+ * connects.
+ */
+int gdbstub_start(const char *where, struct error **err);
+
+/* Where it listens, or NULL. */
+const char *gdbstub_where(void);
+
+/* What runs a monitor command for `monitor ...` and returns what it prints (g_free() it). */
+void gdbstub_set_monitor(char *(*run)(const char *line, unsigned cpu));
+
+#endif

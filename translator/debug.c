@@ -188,7 +188,7 @@ static void data_hit(struct vcpu *cpu, const struct debug_point *p, gva_t addr)
 {
     struct tb *tb = backend->current(cpu);
 
-    if (tb && !(tb->key.variant & TBV_ONE_INSN))
+    if (tb && !(tb->variant & TBV_ONE_INSN))
         exec_retry_insn(cpu);
     if (cpu->debug.hit != DEBUG_STOP_NONE)
         return;

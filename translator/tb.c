@@ -504,8 +504,8 @@ void tb_invalidate_offset(unsigned off)
 
     pthread_mutex_lock(&lock);
     for (size_t h = 0; h < BIT(TB_HASH_BITS); h++) {
-        for (struct tb *tb = tb_hash_table[h]; tb; tb = next) {
-            next = tb->hash_next;
+        for (struct tb *tb = tb_ref_ptr(tb_hash_table[h]); tb; tb = next) {
+            next = tb_ref_ptr(tb->hash_next);
             if (has_offset(tb, off))
                 invalidate_locked(tb);
         }

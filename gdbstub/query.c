@@ -3,6 +3,7 @@
 #include "gdbstub/stub.h"
 
 #include "gdbstub/text.h"
+#include "monitor/monitor.h"
 #include "system/cpu.h"
 
 #define THREADS_IN_REPLY 64
@@ -122,7 +123,7 @@ static void query_monitor(const char *args)
     if (*args) {
         stub_reply("E22");
     } else {
-        char *text = stub_run_monitor(line);
+        char *text = monitor_run_line(line, stub.g_cpu);
         send_console(text);
         g_free(text);
         stub_reply("OK");

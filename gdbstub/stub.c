@@ -207,18 +207,6 @@ static void at_end(struct notifier *n, void *data)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static char *(*run_monitor)(const char *line, unsigned cpu);
-
-void gdbstub_set_monitor(char *(*run)(const char *line, unsigned cpu))
-{
-    run_monitor = run;
-}
-
-char *stub_run_monitor(const char *line)
-{
-    return run_monitor ? run_monitor(line, stub.g_cpu) : g_strdup("There is no monitor.\n");
-}
-
 const char *gdbstub_where(void)
 {
     return stub.chr ? stub.chr->label : NULL;

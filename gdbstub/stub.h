@@ -45,7 +45,6 @@ extern struct stub stub;
 void stub_send(const void *data, size_t len); /* a packet */
 void stub_send_reply(void);                   /* stub.reply */
 void stub_reply(const char *text);            /* stub.reply becomes this */
-char *stub_run_monitor(const char *line);     /* what it prints; g_free() */
 struct vcpu *stub_cpu(unsigned index);        /* vcpu_get() that is never NULL */
 
 /* --- resume.c: stopping and going on --- */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Commands about logs and trace events. */
+/* Commands about logs, trace events and the debugger. */
 #include <fnmatch.h>
 
+#include "gdbstub/gdbstub.h"
 #include "monitor/internal.h"
 #include "util/log.h"
 #include "util/trace.h"
@@ -15,6 +16,21 @@ void hmp_log(struct monitor *m, json_t *args)
         mon_error(m, err);
     } else {
         log_set_mask(mask);
+    }
+}
+
+void hmp_gdbserver(struct monitor *m, json_t *args)
+{
+    const char *where = arg_str(args, "device");
+    struct error *err = NULL;
+
+    where = where ? where : "tcp::1234";
+    if (gdbstub_start(where, &err) < 0) {
+        mon_error(m, err);
+    } else if (gdbstub_where()) {
+        mon_print(m, "Waiting for a debugger on device '%s'\n", where);
+    } else {
+        mon_print(m, "Disabled gdbserver\n");
     }
 }
 

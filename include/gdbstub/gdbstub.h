@@ -20,7 +20,4 @@ int gdbstub_start(const char *where, struct error **err);
 /* Where it listens, or NULL. */
 const char *gdbstub_where(void);
 
-/* What runs a monitor command for `monitor ...` and returns what it prints (g_free() it). */
-void gdbstub_set_monitor(char *(*run)(const char *line, unsigned cpu));
-
 #endif

@@ -17,6 +17,7 @@
 #define DATA_PER_CODE  3
 #define DATA_MIN       MIB(1)
 #define ARENA_START    4096
+#define FIND_PAGE      4096u
 #define SPARE_FRACTION 16
 #define UNMAP_EVERY    MIB(1)
 
@@ -81,7 +82,8 @@ static int init_region(struct code_region *r, unsigned i, size_t size)
     r->max_tbs = MAX(size / BYTES_PER_TB, r->data_size / sizeof(struct tb));
     r->tbs = reserve(r->max_tbs * sizeof(*r->tbs));
     r->starts = reserve(r->max_tbs * sizeof(*r->starts));
-    return r->tbs && r->starts ? 0 : -ENOMEM;
+    r->first = reserve((size / FIND_PAGE + 1) * sizeof(*r->first));
+    return r->tbs && r->starts && r->first ? 0 : -ENOMEM;
 }
 
 int codebuf_init(size_t code_size, struct error **err)
@@ -109,6 +111,8 @@ void codebuf_fini(void)
             munmap(r->tbs, r->max_tbs * sizeof(*r->tbs));
         if (r->starts)
             munmap(r->starts, r->max_tbs * sizeof(*r->starts));
+        if (r->first)
+            munmap(r->first, (r->size / FIND_PAGE + 1) * sizeof(*r->first));
     }
     if (tb_arena)
         munmap(tb_arena, buf.arena_size);
@@ -177,6 +181,15 @@ static void unmap_writable(size_t code)
     madvise(buf.rw, buf.size, MADV_DONTNEED);
 }
 
+/* Finding by address starts from a page of code. */
+static void index_start(struct code_region *r, uint32_t start)
+{
+    while (r->n_first <= start / FIND_PAGE) {
+        __atomic_store_n(&r->first[r->n_first], r->n_tbs, __ATOMIC_RELAXED);
+        __atomic_store_n(&r->n_first, r->n_first + 1, __ATOMIC_RELEASE);
+    }
+}
+
 bool codebuf_add(struct tb *tb, size_t code)
 {
     struct code_region *r = &buf.region[buf.current];
@@ -185,6 +198,8 @@ bool codebuf_add(struct tb *tb, size_t code)
         return false;
     r->tbs[r->n_tbs] = tb_ref_to(tb);
     r->starts[r->n_tbs] = (uint32_t)((const uint8_t *)tb->code - r->rx);
+    if (r->rx)
+        index_start(r, r->starts[r->n_tbs]);
     __atomic_store_n(&r->n_tbs, r->n_tbs + 1, __ATOMIC_RELEASE);
     r->used += ALIGN_UP(code, (size_t)16);
     unmap_writable(code);
@@ -203,6 +218,7 @@ void codebuf_empty(unsigned region)
     struct code_region *r = &buf.region[region];
 
     __atomic_store_n(&r->n_tbs, 0, __ATOMIC_RELEASE);
+    r->n_first = 0;
     madvise(r->data, r->data_size, MADV_DONTNEED);
     r->data_used = 0;
     r->used = 0;
@@ -210,10 +226,17 @@ void codebuf_empty(unsigned region)
 
 static struct tb *find_in_region(const struct code_region *r, const uint8_t *rx)
 {
-    unsigned lo = 0, hi = __atomic_load_n(&r->n_tbs, __ATOMIC_ACQUIRE);
-    struct tb *tb;
     uint32_t at = (uint32_t)(rx - r->rx);
+    unsigned pages = __atomic_load_n(&r->n_first, __ATOMIC_ACQUIRE); /* before n_tbs */
+    unsigned page = MIN(at / FIND_PAGE, MAX(pages, 1u) - 1);
+    unsigned lo = __atomic_load_n(&r->first[page], __ATOMIC_RELAXED);
+    unsigned hi = __atomic_load_n(&r->n_tbs, __ATOMIC_ACQUIRE);
+    struct tb *tb;
 
+    if (page + 1 < pages)
+        hi = __atomic_load_n(&r->first[page + 1], __ATOMIC_RELAXED);
+    if (lo)
+        lo--; /* it may reach into the page */
     while (hi - lo > 1) {
         unsigned mid = lo + (hi - lo) / 2;
 

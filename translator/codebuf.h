@@ -17,6 +17,8 @@ struct code_region {
     size_t data_used, data_size;
     tb_ref *tbs;      /* in the order of their code */
     uint32_t *starts; /* beside it: where the code starts, from rx */
+    uint32_t *first;  /* by page of code: the first block that starts in it or later */
+    unsigned n_first; /* pages that have one */
     unsigned n_tbs, max_tbs;
 };
 

@@ -72,10 +72,33 @@ const void *exec_lookup_unshared(struct vcpu *cpu, uint64_t pc)
     return tb ? tb->code : NULL;
 }
 
+/*
+ * The jump table knows a block for this PC from another context. Is it right for this one? Blocks
+ * with more of a key are not worth it.
+ */
+static struct tb *revalidate(struct vcpu *cpu, uint64_t pc)
+{
+    const struct jmp_entry *j = &cpu->jmp[vcpu_jmp_index(pc)];
+    const struct exec_state *x = cpu->exec;
+    uint64_t page = pc & PAGE_MASK;
+    const struct ctlb_entry *e = ctlb_slot(cpu, page);
+    struct tb *tb = j->tb;
+
+    if (j->pc != pc || !tb || e->page != page || e->ctx != cpu->ctx)
+        return NULL;
+    if (tb->key.phys != (e->ram << 12 | (pc & ~PAGE_MASK)) || tb->key.mode != x->key.mode || tb->more ||
+        x->non_flat || x->key.cs_base || x->key.cs_limit || tb->variant != x->key.variant ||
+        __atomic_load_n(&tb->invalid, __ATOMIC_ACQUIRE))
+        return NULL;
+    return tb;
+}
+
 const void *exec_lookup_leaf(struct vcpu *cpu, uint64_t pc)
 {
-    struct tb *tb = exec_find_cached(cpu, pc);
+    struct tb *tb = revalidate(cpu, pc);
 
+    if (!tb)
+        tb = exec_find_cached(cpu, pc);
     cpu->exec->stats.lookups++;
     if (!tb)
         return NULL;

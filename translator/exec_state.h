@@ -79,17 +79,21 @@ static inline bool exec_nonglobal(const struct exec_state *x)
     return x->modes[x->mode].nonglobal_in == x->stay;
 }
 
-/* The hash table of blocks. */
+/*
+ * The hash table of blocks. Those of one page are neighbours, for they are looked up one after the
+ * other: when a process has been switched to or started, nearly all of its code is there already.
+ */
 #define TB_HASH_BITS 18
 extern tb_ref *tb_hash_table;
 
 static inline unsigned tb_hash(const struct tb_key *k)
 {
-    uint64_t h = k->phys * 0x9e3779b97f4a7c15u;
+    uint64_t h = (k->phys >> 12) * 0x9e3779b97f4a7c15u;
 
     h ^= (k->mode ^ k->cs_base << 7 ^ k->pc << 3) * 0xff51afd7ed558ccdu;
     h ^= (k->phys2 ^ (uint64_t)k->variant << 40 ^ k->cs_limit) * 0xc4ceb9fe1a85ec53u;
-    return (h ^ h >> 29) >> (64 - 29 - TB_HASH_BITS) & ((1u << TB_HASH_BITS) - 1);
+    h = (h ^ h >> 29) >> (64 - 29 - TB_HASH_BITS);
+    return (h + (k->phys >> 3 & 511)) & ((1u << TB_HASH_BITS) - 1);
 }
 
 #endif

@@ -438,16 +438,21 @@ static void stop(void)
     exec_stop();
 }
 
+static size_t code_size(const struct accel_config *config)
+{
+    return config->code_size ? config->code_size : TB_CODE_SIZE_DEFAULT;
+}
+
 static int init_interp(const struct accel_config *config, const struct frontend_ops *fe,
                        struct error **err)
 {
-    return exec_start(fe, &backend_interp, config->code_size, err);
+    return exec_start(fe, &backend_interp, code_size(config), err);
 }
 
 static int init_jit(const struct accel_config *config, const struct frontend_ops *fe,
                     struct error **err)
 {
-    return exec_start(fe, &backend_x86_64, config->code_size, err);
+    return exec_start(fe, &backend_x86_64, code_size(config), err);
 }
 
 static bool jit_available(struct error **err)

@@ -48,6 +48,8 @@ enum { IR_CLASS_NONE = 0, IR_CLASS_GLOBAL = 1, IR_CLASS_HI = 2, IR_CLASS_CONST =
 #define IR_GLOBAL(n) IR_REF(IR_CLASS_GLOBAL, n)
 #define IR_HI(n) IR_REF(IR_CLASS_HI, n)
 static inline unsigned ir_ref_class(ir_ref r) { return r >> 12; }
+/* Is one of them a temporary? No other class has its bit. */
+#define IR_ANY_TEMP(refs) ((refs) >> 12 & IR_CLASS_TEMP)
 static inline unsigned ir_ref_index(ir_ref r) { return r & 0xfff; }
 
 /* A named guest register: at `offset` from struct vcpu, `type` wide. */

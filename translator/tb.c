@@ -737,7 +737,7 @@ int tb_cache_init(size_t code_size, struct error **err)
 {
     int ret;
 
-    if (!code_size)
+    if (code_size == TB_CODE_SIZE_DEFAULT)
         code_size = default_code_size();
     ret = codebuf_init(code_size, err);
     if (ret)

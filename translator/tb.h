@@ -146,7 +146,7 @@ struct code_span {
 
 /* Where a backend may put its stubs, before any block. */
 struct code_span tb_code_stubs(void);
-/* code_size 0: by the size of guest memory. */
+#define TB_CODE_SIZE_DEFAULT SIZE_MAX /* by the size of guest memory */
 int tb_cache_init(size_t code_size, struct error **err);
 void tb_cache_fini(void);
 

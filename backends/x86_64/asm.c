@@ -12,91 +12,119 @@ static bool fits32(int64_t v)
     return v == (int32_t)v;
 }
 
-static void emit_prefixes(struct asm_buf *a, unsigned op, enum asm_size s)
+/* All of an instruction but its immediate fits: its bytes are put without looking again. */
+#define MAX_FORM 16
+
+static uint8_t *put_prefixes(uint8_t *p, unsigned op, enum asm_size s)
 {
     static const uint8_t mandatory[] = {0, 0x66, 0xf3, 0xf2};
 
     if (op & LOCKP)
-        asm_byte(a, 0xf0);
+        *p++ = 0xf0;
     if (s == S16)
-        asm_byte(a, 0x66);
+        *p++ = 0x66;
     if (op & PREFIX)
-        asm_byte(a, mandatory[(op & PREFIX) / P66]);
+        *p++ = mandatory[(op & PREFIX) / P66];
+    return p;
 }
 
-static void emit_opcode(struct asm_buf *a, unsigned op, enum asm_size s)
+static inline uint8_t *put_opcode(uint8_t *p, unsigned op, enum asm_size s)
 {
-    switch (op & MAP) {
-    case M0F:
-        asm_byte(a, 0x0f);
-        break;
-    case M0F38:
-        asm_byte(a, 0x0f);
-        asm_byte(a, 0x38);
-        break;
-    case M0F3A:
-        asm_byte(a, 0x0f);
-        asm_byte(a, 0x3a);
-        break;
+    if (op & MAP) {
+        *p++ = 0x0f;
+        if ((op & MAP) != M0F)
+            *p++ = (op & MAP) == M0F38 ? 0x38 : 0x3a;
     }
-    asm_byte(a, (op & 0xff) - (s == S8 && op & OPW));
+    *p++ = (uint8_t)((op & 0xff) - (s == S8 && op & OPW));
+    return p;
 }
 
-static unsigned rex_of(unsigned op, enum asm_size s, unsigned reg, const struct opnd *rm)
+/* NOREG has none of these bits. */
+static inline unsigned rex_of(unsigned op, enum asm_size s, unsigned reg, const struct opnd *rm)
 {
-    unsigned rex = 0;
+    unsigned bits = (s == S64 && !(op & DEF64)) << 3 | (reg >> 1 & 4) | (rm->index >> 2 & 2) |
+                    (rm->reg >> 3 & 1);
 
-    if (s == S64 && !(op & DEF64))
-        rex |= 0x48;
-    if (reg & 8)
-        rex |= 0x44;
-    if (rm->reg != NOREG && rm->reg & 8)
-        rex |= 0x41;
-    if (rm->kind == OPND_MEM && rm->index != NOREG && rm->index & 8)
-        rex |= 0x42;
-    return rex;
+    return bits ? bits | 0x40 : 0;
 }
 
-static void emit_mem(struct asm_buf *a, unsigned reg, const struct opnd *m)
+static inline uint8_t *put_disp32(uint8_t *p, int32_t disp)
+{
+    memcpy(p, &disp, 4);
+    return p + 4;
+}
+
+static inline uint8_t *put_mem(uint8_t *p, unsigned reg, const struct opnd *m)
 {
     bool sib = m->index != NOREG || m->reg == NOREG || (m->reg & 7) == 4;
     unsigned mod = m->reg == NOREG ? 0 : m->disp == 0 && (m->reg & 7) != 5 ? 0 : fits8(m->disp) ? 1 : 2;
 
-    asm_byte(a, mod << 6 | (reg & 7) << 3 | (sib ? 4 : m->reg & 7));
+    *p++ = (uint8_t)(mod << 6 | (reg & 7) << 3 | (sib ? 4 : m->reg & 7));
     if (sib)
-        asm_byte(a, m->scale << 6 | (m->index == NOREG ? 4 : m->index & 7) << 3 |
-                        (m->reg == NOREG ? 5 : m->reg & 7));
+        *p++ = (uint8_t)(m->scale << 6 | (m->index == NOREG ? 4 : m->index & 7) << 3 |
+                         (m->reg == NOREG ? 5 : m->reg & 7));
+    if (mod == 2 || m->reg == NOREG)
+        return put_disp32(p, m->disp);
     if (mod == 1)
-        asm_byte(a, (unsigned)m->disp);
-    else if (mod == 2 || m->reg == NOREG)
-        asm_imm(a, m->disp, 4);
+        *p++ = (uint8_t)m->disp;
+    return p;
+}
+
+static inline bool has_room(struct asm_buf *a)
+{
+    if (likely(a->end - a->p >= MAX_FORM))
+        return true;
+    a->full = true;
+    return false;
+}
+
+/* Everything before ModRM. */
+static uint8_t *put_head(uint8_t *p, unsigned op, enum asm_size s, unsigned rex)
+{
+    p = put_prefixes(p, op, s);
+    if (rex)
+        *p++ = (uint8_t)rex;
+    return put_opcode(p, op, s);
 }
 
 /* reg: encoding 0..15 (a high byte is 4..7 without REX); rex: bits wanted besides. */
-static void emit_form(struct asm_buf *a, unsigned op, enum asm_size s, unsigned reg, unsigned rex,
-                      const struct opnd *rm)
+static inline void emit_form(struct asm_buf *a, unsigned op, enum asm_size s, unsigned reg,
+                             unsigned rex, const struct opnd *rm)
 {
-    emit_prefixes(a, op, s);
+    uint8_t *p = a->p;
+
+    if (!has_room(a))
+        return;
     rex |= rex_of(op, s, reg, rm);
-    if (rex)
-        asm_byte(a, rex | 0x40);
-    emit_opcode(a, op, s);
+    if (likely(s >= S32 && !(op & ~(0xffu | OPW | DEF64)))) {
+        *p = (uint8_t)rex;
+        p += rex != 0;
+        *p++ = (uint8_t)op;
+    } else {
+        p = put_head(p, op, s, rex);
+    }
     if (rm->kind == OPND_MEM)
-        emit_mem(a, reg, rm);
+        p = put_mem(p, reg, rm);
     else
-        asm_byte(a, 0xc0 | (reg & 7) << 3 | (((rm->kind == OPND_HI) * 4 + rm->reg) & 7));
+        *p++ = (uint8_t)(0xc0 | (reg & 7) << 3 | (((rm->kind == OPND_HI) * 4 + rm->reg) & 7));
+    a->p = p;
 }
 
-static unsigned rex_for_byte(const struct opnd *o, bool is8)
+/* A byte register above BL is one with any REX only. */
+static inline unsigned rex_for_byte(const struct opnd *o, bool is8)
 {
-    return o->kind == OPND_REG && is8 && o->reg >= 4 ? 0x40 : 0;
+    return is8 && o->kind == OPND_REG && o->reg >= 4 ? 0x40 : 0;
 }
 
 void asm_op(struct asm_buf *a, unsigned op, enum asm_size s, const struct opnd *reg, const struct opnd *rm)
 {
-    bool s8 = s == S8 && op & OPW;
-    unsigned rex = rex_for_byte(reg, s8 || op & REG8) | rex_for_byte(rm, s8 || op & RM8);
+    unsigned rex = 0;
 
+    if (s == S8 || op & (REG8 | RM8)) {
+        bool s8 = s == S8 && op & OPW;
+
+        rex = rex_for_byte(reg, s8 || op & REG8) | rex_for_byte(rm, s8 || op & RM8);
+    }
     emit_form(a, op, s, reg->kind == OPND_HI ? reg->reg + 4u : reg->reg, rex, rm);
 }
 
@@ -119,7 +147,8 @@ static void alu_imm(struct asm_buf *a, enum asm_alu op, enum asm_size s, const s
         asm_ext(a, 0x83 | lock, s, op, d);
         asm_imm(a, v, 1);
     } else if (opnd_is_reg(d, RAX)) {
-        emit_prefixes(a, 0, s);
+        if (s == S16)
+            asm_byte(a, 0x66);
         if (s == S64)
             asm_byte(a, 0x48);
         asm_byte(a, op << 3 | 4 | (s != S8));
@@ -172,7 +201,8 @@ static void mov_reg_imm(struct asm_buf *a, enum asm_size s, const struct opnd *d
         asm_imm(a, v, 4);
         return;
     }
-    emit_prefixes(a, 0, s);
+    if (s == S16)
+        asm_byte(a, 0x66);
     unsigned rex = rex_of(0, s, 0, d) | rex_for_byte(d, s == S8);
     if (rex)
         asm_byte(a, rex | 0x40);
@@ -242,18 +272,20 @@ void asm_extend(struct asm_buf *a, bool sign, enum asm_size s, unsigned d, enum 
 /* VEX.LZ.F2.0F3A F0 /r ib, register source or [base + disp] memory */
 void asm_rorx(struct asm_buf *a, enum asm_size s, unsigned d, const struct opnd *b, unsigned count)
 {
-    unsigned rxb = (d & 8 ? 0 : 0x80) | (b->kind == OPND_MEM && b->index != NOREG && b->index & 8 ? 0 : 0x40) |
-                   (b->reg & 8 ? 0 : 0x20);
+    uint8_t *p = a->p;
 
-    asm_byte(a, 0xc4);
-    asm_byte(a, rxb | 3);
-    asm_byte(a, (s == S64 ? 0x80 : 0) | 0x7b);
-    asm_byte(a, 0xf0);
+    if (!has_room(a))
+        return;
+    *p++ = 0xc4;
+    *p++ = (uint8_t)(0xe3 ^ ((d >> 3 & 1) << 7 | (b->index >> 3 & 1) << 6 | (b->reg >> 3 & 1) << 5));
+    *p++ = s == S64 ? 0xfb : 0x7b;
+    *p++ = 0xf0;
     if (b->kind == OPND_MEM)
-        emit_mem(a, d, b);
+        p = put_mem(p, d, b);
     else
-        asm_byte(a, 0xc0 | (d & 7) << 3 | (b->reg & 7));
-    asm_byte(a, count);
+        *p++ = (uint8_t)(0xc0 | (d & 7) << 3 | (b->reg & 7));
+    *p++ = (uint8_t)count;
+    a->p = p;
 }
 
 uint32_t asm_jcc_fwd(struct asm_buf *a, unsigned cond)

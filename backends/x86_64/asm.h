@@ -11,7 +11,7 @@
 enum host_reg {
     RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI,
     R8, R9, R10, R11, R12, R13, R14, R15,
-    NOREG = 0xff,
+    NOREG = 16, /* encodes without a REX bit */
 };
 
 /* Operand size, numbered as enum ir_type. */

@@ -29,10 +29,12 @@ static void note_use(struct emit *e, ir_ref r, unsigned i)
 
 static void note_uses(struct emit *e, const struct ir_insn *in, unsigned i)
 {
-    note_use(e, in->dst, i);
-    note_use(e, in->dst2, i);
-    for (unsigned k = 0; k < 3; k++)
-        note_use(e, in->src[k], i);
+    if (IR_ANY_TEMP(in->dst | in->dst2 | in->src[0] | in->src[1] | in->src[2])) {
+        note_use(e, in->dst, i);
+        note_use(e, in->dst2, i);
+        for (unsigned k = 0; k < 3; k++)
+            note_use(e, in->src[k], i);
+    }
     if (in->mem) {
         note_use(e, e->b->mems[in->mem - 1].base, i);
         note_use(e, e->b->mems[in->mem - 1].index, i);
@@ -71,6 +73,17 @@ static bool observes(const struct emit *e, const struct ir_insn *in)
     return attrs & (IRA_LOADS | IRA_STORES | IRA_FAULTS | IRA_END | IRA_LEAVES);
 }
 
+static unsigned scan_control(struct emit *e, const struct ir_insn *in, unsigned i, unsigned live)
+{
+    if (in->op == IR_label)
+        e->label_live[in->aux] = (uint8_t)live;
+    else if (in->op == IR_skip_if || in->op == IR_skip_ifz)
+        e->live_after[i] = (uint8_t)(live |= e->label_live[in->aux]);
+    else if (in->op == IR_exit || in->op == IR_exit_if || in->op == IR_exit_ifz)
+        e->uses[in->aux]++;
+    return live;
+}
+
 static void scan(struct emit *e)
 {
     unsigned live = OSZAPC;
@@ -82,14 +95,12 @@ static void scan(struct emit *e)
 
         e->live_after[i] = (uint8_t)live;
         note_uses(e, in, i);
-        if (in->op == IR_label)
-            e->label_live[in->aux] = (uint8_t)live;
-        if (in->op == IR_skip_if || in->op == IR_skip_ifz)
-            e->live_after[i] = (uint8_t)(live |= e->label_live[in->aux]);
-        if (in->op == IR_exit || in->op == IR_exit_if || in->op == IR_exit_ifz)
-            e->uses[in->aux]++;
-        live &= ~kills(e, in);
-        live |= ir_insn_fuse(in, e->b);
+        if (ir_op_info[in->op].attrs & IRA_AUX)
+            live = scan_control(e, in, i, live);
+        if (in->fdef)
+            live &= ~kills(e, in);
+        if (ir_op_info[in->op].fuse)
+            live |= ir_insn_fuse(in, e->b);
         if (observes(e, in))
             live = OSZAPC;
     }
@@ -133,10 +144,11 @@ static void emit_one(struct emit *e, unsigned i)
     e->in = in;
     e->live_before = e->live;
     e->live = e->live_after[i];
-    e->keep = (uint8_t)(e->live & ~kills(e, in));
+    e->keep = (uint8_t)(in->fdef ? e->live & ~kills(e, in) : e->live);
     forms[in->op].emit(e, forms[in->op].arg);
     emit_end_insn(e);
-    e->dirty |= changes_state(in);
+    if (!e->dirty)
+        e->dirty = changes_state(in);
     jit_note_insn(asm_off(&e->a), i);
 }
 

@@ -385,15 +385,19 @@ void emit_end_insn(struct emit *e)
     const struct ir_insn *in = e->in;
 
     return_borrowed(e);
-    for (unsigned k = 0; k < 3; k++)
-        end_temp(e, in->src[k]);
+    if (IR_ANY_TEMP(in->src[0] | in->src[1] | in->src[2])) {
+        for (unsigned k = 0; k < 3; k++)
+            end_temp(e, in->src[k]);
+    }
     if (in->mem) {
         const struct ir_mem *m = &e->b->mems[in->mem - 1];
         end_temp(e, m->base);
         end_temp(e, m->index);
     }
-    end_temp(e, in->dst);
-    end_temp(e, in->dst2);
+    if (IR_ANY_TEMP(in->dst | in->dst2)) {
+        end_temp(e, in->dst);
+        end_temp(e, in->dst2);
+    }
     end_scratches(e);
     e->lock = e->fold_lock;
     e->fold_lock = 0;

@@ -46,7 +46,7 @@
 #define NOSEG   X86F_NOSEG
 
 #define ROW_(map, opcode, NAME, func, op1, op2, op3, arg, flags, feature)                          \
-    {#NAME, gen_##func, #func, flags, {op1, op2, op3}, arg, map, opcode, X86_FEAT_##feature},
+    {#NAME, gen_##func, #func, flags, {op1, op2, op3}, arg, map, opcode, X86_FEAT_##feature, 0, 0, 0},
 static const struct x86_row integer_rows[] = {
 #define I(...) ROW_(X86_MAP_1BYTE, __VA_ARGS__)
 #include "frontends/x86/insns_1byte.def"
@@ -238,6 +238,27 @@ static void index_rows(void)
     memcpy(rows, sorted, sizeof(rows));
 }
 
+/* What find_row() compares, from the flags. */
+static void set_match(struct x86_row *r)
+{
+    uint64_t f = r->flags;
+    unsigned prefixes = f & X86F_NP ? 1 : f & X86F_P66 ? 2 : f & X86F_PF3 ? 4 : f & X86F_PF2 ? 8 : 15;
+
+    r->accept = (uint8_t)((f & X86F_ONLY64 ? 0 : prefixes) | (f & X86F_NO64 ? 0 : prefixes << 4));
+    if (f & X86F_REG(0)) {
+        r->modrm_mask |= 0x38;
+        r->modrm |= f >> 19 << 3 & 0x38;
+    }
+    if (f & X86F_RM(0)) {
+        r->modrm_mask |= 7;
+        r->modrm |= f >> 23 & 7;
+    }
+    if (f & (X86F_MOD_MEM | X86F_MOD_REG))
+        r->modrm_mask |= 0xc0;
+    if (f & X86F_MOD_REG)
+        r->modrm |= 0xc0;
+}
+
 static const uint64_t condition_flags = X86F_REG(0) | X86F_RM(0) | X86F_MOD_MEM | X86F_MOD_REG |
                                         X86F_NP | X86F_P66 | X86F_PF3 | X86F_PF2 | X86F_NO64 |
                                         X86F_ONLY64 | X86F_PROT;
@@ -250,6 +271,8 @@ static void build_rows(void)
     add_x87_rows();
     assert(row_count <= MAX_ROWS);
     index_rows();
+    for (unsigned i = 0; i < row_count; i++)
+        set_match(&rows[i]);
     for (unsigned map = 0; map < X86_MAP_COUNT; map++) {
         for (unsigned op = 0; op < 256; op++) {
             struct slot *s = &slots[map][op];
@@ -502,33 +525,28 @@ static void decode_memory(struct x86_insn *in, struct cursor *c, bool code64)
 
 /* --- choosing a row ---------------------------------------------------------------------- */
 
-static bool prefix_matches(uint64_t flags, unsigned prefix)
+/* The mandatory prefix by number: none, 66, F3, F2; 4 more in 64-bit mode. */
+static unsigned prefix_number(const struct x86_insn *in, uint64_t mode)
 {
-    if (prefix & X86_P_F3)
-        return !(flags & (X86F_NP | X86F_P66 | X86F_PF2));
-    if (prefix & X86_P_F2)
-        return !(flags & (X86F_NP | X86F_P66 | X86F_PF3));
-    if (prefix & X86_P_66)
-        return !(flags & (X86F_NP | X86F_PF3 | X86F_PF2));
-    return !(flags & (X86F_P66 | X86F_PF3 | X86F_PF2));
+    static const uint8_t number[16] = {
+        [X86_P_F3] = 2,
+        [X86_P_F3 | X86_P_LOCK] = 2,
+        [X86_P_F3 | X86_P_66] = 2,
+        [X86_P_F3 | X86_P_66 | X86_P_LOCK] = 2,
+        [X86_P_F2] = 3,
+        [X86_P_F2 | X86_P_LOCK] = 3,
+        [X86_P_F2 | X86_P_66] = 3,
+        [X86_P_F2 | X86_P_66 | X86_P_LOCK] = 3,
+        [X86_P_66] = 1,
+        [X86_P_66 | X86_P_LOCK] = 1,
+    };
+
+    return number[in->prefix & 15] + (mode & X86_MODE_CS64 ? 4 : 0);
 }
 
-static bool row_matches(const struct x86_row *r, const struct x86_insn *in, uint64_t mode,
-                        uint64_t features)
+static bool mode_matches(const struct x86_row *r, uint64_t mode, uint64_t features)
 {
-    uint64_t f = r->flags;
-
-    if (f & X86F_REG(0) && (in->modrm >> 3 & 7) != (f >> 19 & 7))
-        return false;
-    if (f & X86F_RM(0) && (in->modrm & 7u) != (f >> 23 & 7))
-        return false;
-    if (f & (in->mod == 3 ? X86F_MOD_MEM : X86F_MOD_REG))
-        return false;
-    if (!prefix_matches(f, in->prefix))
-        return false;
-    if (f & (mode & X86_MODE_CS64 ? X86F_NO64 : X86F_ONLY64))
-        return false;
-    if (f & X86F_PROT && (mode & (X86_MODE_PE | X86_MODE_VM)) != X86_MODE_PE)
+    if (r->flags & X86F_PROT && (mode & (X86_MODE_PE | X86_MODE_VM)) != X86_MODE_PE)
         return false;
     return features >> r->feature & 1;
 }
@@ -537,84 +555,108 @@ static const struct x86_row *find_row(const struct slot *s, const struct x86_ins
                                       uint64_t mode, uint64_t features)
 {
     const struct x86_row *r = &rows[s->first];
+    unsigned modrm, prefix;
 
     if (likely(s->simple))
         return r;
-    for (unsigned i = 0; i < s->count; i++) {
-        if (row_matches(&r[i], in, mode, features))
-            return &r[i];
+    modrm = in->mod == 3 ? in->modrm : in->modrm & 0x3f;
+    prefix = prefix_number(in, mode);
+    for (unsigned i = 0; i < s->count; i++, r++) {
+        if (r->accept >> prefix & 1 && !((modrm ^ r->modrm) & r->modrm_mask) &&
+            mode_matches(r, mode, features))
+            return r;
     }
     return NULL;
 }
 
 /* --- operands ---------------------------------------------------------------------------- */
 
+/* By type, then by operand size 2, 4, 8; in memory. */
+static const uint8_t sizes[32][3] = {
+    [X86_T_b] = {1, 1, 1},
+    [X86_T_w] = {2, 2, 2},
+    [X86_T_d] = {4, 4, 4},
+    [X86_T_q] = {8, 8, 8},
+    [X86_T_x] = {16, 16, 16},
+    [X86_T_t] = {10, 10, 10},
+    [X86_T_v] = {2, 4, 8},
+    [X86_T_bs] = {2, 4, 8},
+    [X86_T_z] = {2, 4, 4},
+    [X86_T_y] = {4, 4, 8},
+    [X86_T_p] = {4, 6, 10},
+    [X86_T_a] = {4, 8, 16},
+    [X86_T_s] = {6, 6, 6}, /* 10 in 64-bit mode */
+    [X86_T_wr] = {2, 2, 2},
+    [X86_T_bd] = {1, 1, 1},
+    [X86_T_wd] = {2, 2, 2},
+    [X86_T_2y] = {8, 8, 16},
+};
+
 static unsigned operand_size(const struct x86_insn *in, enum x86_operand_type t, bool is_mem,
                              bool code64)
 {
-    switch (t) {
-    case X86_T_b:
-        return 1;
-    case X86_T_w:
-        return 2;
-    case X86_T_d:
-        return 4;
-    case X86_T_q:
-        return 8;
-    case X86_T_x:
-        return 16;
-    case X86_T_t:
-        return 10;
-    case X86_T_v:
-    case X86_T_bs:
-        return in->osize;
-    case X86_T_z:
-        return MIN(in->osize, 4u);
-    case X86_T_y:
-        return in->osize == 8 ? 8 : 4;
-    case X86_T_p:
-        return in->osize + 2u;
-    case X86_T_a:
-        return in->osize * 2u;
-    case X86_T_s:
-        return code64 ? 10 : 6;
-    case X86_T_wr:
-        return is_mem ? 2 : in->osize;
-    case X86_T_bd:
-        return is_mem ? 1 : 4;
-    case X86_T_wd:
-        return is_mem ? 2 : 4;
-    case X86_T_2y:
-        return in->osize == 8 ? 16 : 8;
-    case X86_T_none:
-        break;
+    if (unlikely(t >= X86_T_s && t <= X86_T_wd)) {
+        if (t == X86_T_s)
+            return code64 ? 10 : 6;
+        if (!is_mem)
+            return t == X86_T_wr ? in->osize : 4;
     }
-    return 0;
+    return sizes[t][in->osize >> 2];
 }
 
-static void set_register(struct x86_operand *o, const struct x86_insn *in, unsigned n)
+/* Operands that are a register's number somewhere in the instruction, or r/m. */
+enum { FROM_OTHER, FROM_REG, FROM_RM, FROM_OPCODE, FROM_FIXED };
+static const struct {
+    uint8_t from, kind, mask;
+    bool rm; /* memory unless mod = 3 */
+    uint8_t fixed;
+} places[32] = {
+    [X86_K_E] = {FROM_RM, X86_OP_REG, 15, true, 0},
+    [X86_K_M] = {FROM_RM, X86_OP_REG, 15, true, 0},
+    [X86_K_R] = {FROM_RM, X86_OP_REG, 15, false, 0},
+    [X86_K_G] = {FROM_REG, X86_OP_REG, 15, false, 0},
+    [X86_K_S] = {FROM_REG, X86_OP_SREG, 7, false, 0},
+    [X86_K_C] = {FROM_REG, X86_OP_CR, 15, false, 0},
+    [X86_K_D] = {FROM_REG, X86_OP_DR, 15, false, 0},
+    [X86_K_P] = {FROM_REG, X86_OP_MMX, 7, false, 0},
+    [X86_K_Q] = {FROM_RM, X86_OP_MMX, 7, true, 0},
+    [X86_K_N] = {FROM_RM, X86_OP_MMX, 7, true, 0},
+    [X86_K_V] = {FROM_REG, X86_OP_XMM, 15, false, 0},
+    [X86_K_W] = {FROM_RM, X86_OP_XMM, 15, true, 0},
+    [X86_K_U] = {FROM_RM, X86_OP_XMM, 15, true, 0},
+    [X86_K_ST] = {FROM_RM, X86_OP_ST, 7, false, 0},
+    [X86_K_Z] = {FROM_OPCODE, X86_OP_REG, 15, false, 0},
+    [X86_K_rAX] = {FROM_FIXED, X86_OP_REG, 15, false, X86_RAX},
+    [X86_K_rCX] = {FROM_FIXED, X86_OP_REG, 15, false, X86_RCX},
+    [X86_K_rDX] = {FROM_FIXED, X86_OP_REG, 15, false, X86_RDX},
+    [X86_K_XMM0] = {FROM_FIXED, X86_OP_XMM, 15, false, 0},
+};
+
+static unsigned place_number(const struct x86_insn *in, unsigned kind)
 {
-    o->kind = X86_OP_REG;
-    o->hi = o->size == 1 && !in->rex && n >= 4;
-    o->reg = (uint8_t)(o->hi ? n - 4 : n);
+    const uint8_t number[] = {
+        [FROM_REG] = in->reg,
+        [FROM_RM] = in->rm,
+        [FROM_OPCODE] = (uint8_t)((in->opcode & 7) | (in->rex & 1) << 3),
+        [FROM_FIXED] = places[kind].fixed,
+    };
+
+    return number[places[kind].from] & places[kind].mask;
 }
 
-static void set_rm(struct x86_operand *o, const struct x86_insn *in, enum x86_value_kind kind)
+static void set_place(struct x86_operand *o, const struct x86_insn *in, unsigned kind)
 {
-    if (in->mod != 3) {
+    unsigned n;
+
+    if (places[kind].rm && in->mod != 3) {
         o->kind = X86_OP_MEM;
-    } else if (kind == X86_OP_REG) {
-        set_register(o, in, in->rm);
-    } else {
-        o->kind = (uint8_t)kind;
-        o->reg = kind == X86_OP_XMM ? in->rm : in->rm & 7;
+        o->reg = 0;
+        return;
     }
-}
-
-static void set_implicit(struct x86_operand *o, enum x86_value_kind kind, unsigned reg)
-{
-    o->kind = (uint8_t)kind;
-    o->reg = (uint8_t)reg;
+    n = place_number(in, kind);
+    o->kind = places[kind].kind;
+    o->hi = o->kind == X86_OP_REG && o->size == 1 && !in->rex && n >= 4;
+    o->reg = (uint8_t)(o->hi ? n - 4 : n);
 }
 
 static void string_memory(struct x86_insn *in, struct x86_operand *o, bool source)
@@ -658,57 +700,10 @@ static void fetch_immediate(struct x86_insn *in, struct cursor *c, struct x86_op
         in->imm2 = (uint16_t)fetch(c, 1);
 }
 
-static void decode_operand(struct x86_insn *in, struct cursor *c, unsigned i, unsigned code,
-                           bool code64)
+static void decode_other(struct x86_insn *in, struct cursor *c, struct x86_operand *o,
+                         enum x86_operand_kind kind, enum x86_operand_type t)
 {
-    struct x86_operand *o = &in->op[i];
-    enum x86_operand_kind kind = code >> 5;
-    enum x86_operand_type t = code & 31;
-
-    o->hi = false;
-    o->reg = 0;
-    o->size = (uint8_t)operand_size(in, t, in->mod != 3, code64);
     switch (kind) {
-    case X86_K_NONE:
-        o->kind = X86_OP_NONE;
-        break;
-    case X86_K_E:
-    case X86_K_M:
-        set_rm(o, in, X86_OP_REG);
-        break;
-    case X86_K_R:
-        set_register(o, in, in->rm);
-        break;
-    case X86_K_G:
-        o->size = (uint8_t)operand_size(in, t, false, code64);
-        set_register(o, in, in->reg);
-        break;
-    case X86_K_S:
-        set_implicit(o, X86_OP_SREG, in->reg & 7);
-        break;
-    case X86_K_C:
-        set_implicit(o, X86_OP_CR, in->reg);
-        break;
-    case X86_K_D:
-        set_implicit(o, X86_OP_DR, in->reg);
-        break;
-    case X86_K_P:
-        set_implicit(o, X86_OP_MMX, in->reg & 7);
-        break;
-    case X86_K_Q:
-    case X86_K_N:
-        set_rm(o, in, X86_OP_MMX);
-        break;
-    case X86_K_V:
-        set_implicit(o, X86_OP_XMM, in->reg);
-        break;
-    case X86_K_W:
-    case X86_K_U:
-        set_rm(o, in, X86_OP_XMM);
-        break;
-    case X86_K_ST:
-        set_implicit(o, X86_OP_ST, in->rm & 7);
-        break;
     case X86_K_I:
         fetch_immediate(in, c, o, t);
         break;
@@ -728,30 +723,32 @@ static void decode_operand(struct x86_insn *in, struct cursor *c, unsigned i, un
     case X86_K_Y:
         string_memory(in, o, kind == X86_K_X);
         break;
-    case X86_K_Z:
-        set_register(o, in, (in->opcode & 7u) | (in->rex & 1u) << 3);
-        break;
-    case X86_K_rAX:
-        set_implicit(o, X86_OP_REG, X86_RAX);
-        break;
-    case X86_K_rCX:
-        set_implicit(o, X86_OP_REG, X86_RCX);
-        break;
-    case X86_K_rDX:
-        set_implicit(o, X86_OP_REG, X86_RDX);
-        break;
     case X86_K_ONE:
         o->kind = X86_OP_IMM;
         in->imm = 1;
         break;
     case X86_K_SREG:
-        set_implicit(o, X86_OP_SREG, t);
+        o->kind = X86_OP_SREG;
+        o->reg = (uint8_t)t;
         o->size = in->osize;
         break;
-    case X86_K_XMM0:
-        set_implicit(o, X86_OP_XMM, 0);
+    default:
         break;
     }
+}
+
+static void decode_operand(struct x86_insn *in, struct cursor *c, unsigned i, unsigned code,
+                           bool code64)
+{
+    struct x86_operand *o = &in->op[i];
+    enum x86_operand_kind kind = code >> 5;
+    enum x86_operand_type t = code & 31;
+
+    o->size = (uint8_t)operand_size(in, t, in->mod != 3 && kind != X86_K_G, code64);
+    if (likely(places[kind].from != FROM_OTHER))
+        set_place(o, in, kind);
+    else
+        decode_other(in, c, o, kind, t);
 }
 
 /* --- the instruction ------------------------------------------------------------------------ */

@@ -173,6 +173,8 @@ struct x86_row {
     uint8_t map; /* enum x86_map */
     uint8_t opcode;
     uint8_t feature;
+    uint8_t accept;            /* derived: prefixes it may have, outside and in 64-bit mode */
+    uint8_t modrm, modrm_mask; /* derived: what modrm has to be, with mod 0 for memory */
 };
 enum x86_map { X86_MAP_1BYTE, X86_MAP_0F, X86_MAP_0F38, X86_MAP_0F3A, X86_MAP_COUNT };
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Native execution of single instructions needs an x86-64 host.
 ifeq ($(HOST_ARCH),x86_64)
-test-y += tests/insn/fpu_tables tests/insn/fpu_diff tests/insn/fpu_modes tests/insn/decode tests/insn/diff
+test-y += tests/insn/fpu_tables tests/insn/fpu_diff tests/insn/fpu_modes tests/insn/far_exits tests/insn/decode tests/insn/diff
 check-long-y += tests/insn/decode-long tests/insn/diff-long tests/insn/fpu-long
 test-obj-y += tests/insn/emu.o tests/insn/fpu_random.o tests/insn/inprocess.o tests/insn/host.o
 test-obj-y += tests/insn/capstone_view.o tests/insn/machine.o tests/insn/cases.o

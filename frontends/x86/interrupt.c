@@ -420,9 +420,10 @@ static void enter_shutdown(struct x86_cpu *c)
     runstate_request_reset(RESET_REASON_TRIPLE_FAULT);
 }
 
+/* B0 to B3 tell about this exception; the other bits stay until software clears them. */
 static void debug_exception_state(struct x86_cpu *c)
 {
-    c->dr[6] |= c->exc.dr6;
+    c->dr[6] = (c->dr[6] & ~0xfull) | c->exc.dr6;
     c->dr[7] &= ~BIT(13); /* GD */
     c->debugctl &= ~3ull; /* LBR, BTF */
     c->exc.dr6 = 0;
@@ -471,13 +472,24 @@ static void deliver_async(struct x86_cpu *c, unsigned vector)
     deliver_event(c, &e);
 }
 
+/* INT1 in the shadow of MOV SS: one #DB, which tells of MOV SS's data breakpoint but not of its step. */
+static void merge_into_icebp(struct x86_cpu *c)
+{
+    c->exc.dr6 = c->db_pending & 0xf;
+    c->db_pending = 0;
+    if (c->exc.dr6)
+        debug_exception_state(c);
+}
+
 /* INT n, INT3, INTO, INT1: `next` is the IP behind the instruction. */
 void x86_software_int(struct x86_cpu *c, unsigned vector, bool int_n, uint64_t next)
 {
     struct event e = {.vector = vector, .kind = INT_SOFT, .ip = next, .flags = x86_get_eflags(c)};
 
-    if (vector == X86_DB && !int_n)
+    if (vector == X86_DB && !int_n) {
         e.kind = INT_ICEBP;
+        merge_into_icebp(c);
+    }
     c->no_step = e.flags & EFL_TF;
     c->delivering = EXTERNAL;
     if (int_n && x86_pe(c) && x86_vm(c) && vm86_int_n(c, &e)) {
@@ -557,12 +569,12 @@ static bool take_one(struct x86_cpu *c, uint32_t ev)
         x86_smm_enter(c);
         return true;
     }
-    if (c->intr_shadow)
-        return false;
-    if (c->db_pending) {
+    if (c->db_pending && !c->ss_shadow) { /* STI does not hold them back */
         take_db_trap(c);
         return true;
     }
+    if (c->intr_shadow)
+        return false;
     if ((ev & VCPU_EV_NMI) && !c->nmi_blocked) {
         take_nmi(c);
         return true;

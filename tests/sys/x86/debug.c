@@ -97,6 +97,57 @@ static void test_ss_shadow(void)
     compare("MOV SS holds the trap back", hit_ip[0], (uint32_t)ss_2);
 }
 
+extern char icebp_1[], icebp_2[], stepped_1[], stepped_2[];
+
+/* The step of MOV SS is lost in the #DB of INT1, which has no bit of its own. */
+static __attribute__((noinline)) void icebp_after_ss(void)
+{
+    asm volatile("mov %%ss, %%ecx; pushf; orl $0x100, (%%esp); popf; mov %%ecx, %%ss; .byte 0xf1; icebp_1: nop;"
+                 "icebp_2: pushf; andl $~0x100, (%%esp); popf" : : : "ecx");
+}
+
+static void test_icebp(void)
+{
+    static uint32_t selector = KDATA;
+
+    start();
+    icebp_after_ss();
+    compare("MOV SS, INT1 with TF: trap behind INT1", hit_ip[0], (uint32_t)icebp_1);
+    compare("MOV SS, INT1 with TF: DR6", hit_dr6[0] & 0xf00f, 0);
+    compare("MOV SS, INT1 with TF: next step", hit_ip[1], (uint32_t)icebp_2);
+    start();
+    set_dr0((uint32_t)&selector);
+    set_dr7(0x000f0402); /* 4 bytes, reads too */
+    asm volatile("mov %0, %%ss; .byte 0xf1" : : "m"(selector));
+    set_dr7(0x400);
+    compare("MOV SS hits a data breakpoint, INT1: one #DB", hits, 1);
+    compare("MOV SS hits a data breakpoint, INT1: DR6", hit_dr6[0] & 0xf00f, 1);
+}
+
+/* Only MOV SS holds debug traps back. */
+static __attribute__((noinline)) void test_sti_step(void)
+{
+    start();
+    asm volatile("cli; pushf; orl $0x100, (%%esp); popf; sti; stepped_1: cli; stepped_2: pushf; andl $~0x100, (%%esp); popf"
+                 : : : "memory");
+    compare("STI is stepped", hit_ip[0], (uint32_t)stepped_1);
+    compare("the instruction after STI is stepped", hit_ip[1], (uint32_t)stepped_2);
+}
+
+static __attribute__((noinline)) void code_bp(void);
+static void test_stale_dr6(void)
+{
+    start();
+    set_rf = true;
+    set_dr0((uint32_t)bp_1);
+    set_dr7(0x401);
+    set_dr6(0x4006);
+    code_bp();
+    compare("a breakpoint clears the others' bits, not BS", hit_dr6[0] & 0xf00f, 0x4001);
+    set_dr7(0x400);
+    set_rf = false;
+}
+
 static __attribute__((noinline)) void code_bp(void)
 {
     asm volatile("nop; bp_1: nop; bp_2: nop");
@@ -262,7 +313,10 @@ int main(void)
     test_step();
     test_int();
     test_ss_shadow();
+    test_icebp();
+    test_sti_step();
     test_code();
+    test_stale_dr6();
     test_data();
     test_io();
     test_registers();

@@ -3,6 +3,7 @@
  * Commands about devices: plugging them, and the tree of objects by paths. The tree has the shape
  * QEMU's clients expect: /machine/peripheral/ID, /machine/unattached/device[N], /objects/ID.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "hw/core/class.h"
 #include "hw/core/device.h"
 #include "hw/core/hotplug.h"
+#include "hw/virtio/balloon.h"
 #include "monitor/internal.h"
 #include "monitor/opttext.h"
 #include "system/object.h"
@@ -467,6 +469,55 @@ void hmp_info_qtree(struct monitor *m, json_t *args)
     g_string_free(text, TRUE);
 }
 
+/* --- the balloon --------------------------------------------------------------------------------- */
+
+json_t *qmp_balloon(struct monitor *m, json_t *args, struct error **err)
+{
+    int64_t value = arg_int(args, "value", 0);
+
+    if (value <= 0) {
+        error_set(err, "Parameter 'value' expects a size");
+        return NULL;
+    }
+    int ret = balloon_set_target((uint64_t)value, err);
+    m->error_class = ret == -ENODEV ? QERR_DEVICE_NOT_ACTIVE : NULL;
+    return ret < 0 ? NULL : qmp_empty();
+}
+
+void hmp_balloon(struct monitor *m, json_t *args)
+{
+    int64_t mib = CLAMP(arg_int(args, "value", 0), -1, (int64_t)GIB(1024));
+
+    json_object_set_new(args, "value", json_integer(mib << 20));
+    hmp_via_qmp(m, args);
+}
+
+json_t *qmp_query_balloon(struct monitor *m, json_t *args, struct error **err)
+{
+    uint64_t bytes = 0;
+    int ret = balloon_query(&bytes, err);
+
+    m->error_class = ret == -ENODEV ? QERR_DEVICE_NOT_ACTIVE : NULL;
+    return ret < 0 ? NULL : json_pack("{s:I}", "actual", (json_int_t)bytes);
+}
+
+void hmp_info_balloon(struct monitor *m, json_t *args)
+{
+    struct error *err = NULL;
+    uint64_t bytes = 0;
+
+    if (balloon_query(&bytes, &err) < 0) {
+        mon_error(m, err);
+    } else {
+        mon_print(m, "balloon: actual=%" PRIu64 "\n", bytes >> 20);
+    }
+}
+
+static void balloon_changed(struct notifier *n, void *data)
+{
+    event_send("BALLOON_CHANGE", json_pack("{s:I}", "actual", (json_int_t) * (uint64_t *)data));
+}
+
 /* --- DEVICE_DELETED ------------------------------------------------------------------------------ */
 
 static void deleted(struct notifier *n, void *data)
@@ -484,7 +535,8 @@ static void deleted(struct notifier *n, void *data)
 
 void device_events_init(void)
 {
-    static struct notifier n = {.notify = deleted};
+    static struct notifier gone = {.notify = deleted}, balloon = {.notify = balloon_changed};
 
-    device_add_deleted_notifier(&n);
+    device_add_deleted_notifier(&gone);
+    balloon_add_change_notifier(&balloon);
 }

@@ -121,6 +121,20 @@ static size_t word_left(const struct editor *e)
     return pos;
 }
 
+/* Of the word up to a blank. */
+static size_t blank_left(const struct editor *e)
+{
+    size_t pos = e->pos;
+
+    while (pos && e->line->str[pos - 1] == ' ') {
+        pos--;
+    }
+    while (pos && e->line->str[pos - 1] != ' ') {
+        pos--;
+    }
+    return pos;
+}
+
 static size_t word_right(const struct editor *e)
 {
     size_t pos = e->pos;
@@ -375,7 +389,7 @@ static void control(struct editor *e, uint8_t byte)
         kill_range(e, 0, e->pos);
         break;
     case 23: /* Ctrl-W */
-        kill_range(e, word_left(e), e->pos);
+        kill_range(e, blank_left(e), e->pos);
         break;
     case 25: /* Ctrl-Y */
         insert(e, e->killed->str, e->killed->len);

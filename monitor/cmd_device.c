@@ -394,7 +394,8 @@ json_t *qmp_qom_get(struct monitor *m, json_t *args, struct error **err)
     }
     if (dev) {
         const struct prop *p = class_find_prop(dev->cls, name);
-        v = p ? prop_value(dev, p) : common_value(dev, name);
+        v = balloon_property(dev, name);
+        v = v ? v : p ? prop_value(dev, p) : common_value(dev, name);
     } else if (!strcmp(name, "type")) {
         v = json_string(node->type);
     }
@@ -413,7 +414,13 @@ json_t *qmp_qom_set(struct monitor *m, json_t *args, struct error **err)
     if (!node && !dev) {
         return not_found(m, path, err);
     }
-    if (dev && class_find_prop(dev->cls, name)) {
+    struct error *local = NULL;
+    if (dev && balloon_set_property(dev, name, json_object_get(args, "value"), &local)) {
+        if (!local) {
+            return qmp_empty();
+        }
+        error_propagate(err, local);
+    } else if (dev && class_find_prop(dev->cls, name)) {
         error_set(err,
                   "Attempt to set property '%s' on device '%s' (type '%s') after it was realized",
                   name, dev->id ? dev->id : path, dev->cls->name);

@@ -69,6 +69,11 @@ json_t *qmp_empty(void);
 
 void events_init(void);
 void device_events_init(void);
+/* Properties of the balloon device that are no class properties; NULL, false: none of that name. */
+struct device;
+json_t *balloon_property(const struct device *dev, const char *name);
+bool balloon_set_property(const struct device *dev, const char *name, const json_t *value,
+                          struct error **err);
 void event_send(const char *event, json_t *data); /* takes the reference */
 
 /* --- text (hmp.c) ------------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include "hw/virtio/virtio_pci.h"
 #include "util/error.h"
 #include "util/log.h"
+#include "util/mgmt_event.h"
 #include "util/trace.h"
 
 #include <errno.h>
@@ -170,6 +171,9 @@ static void guest_opens(struct virtio_serial *s, unsigned nr, bool open)
     if (s->guest_open[nr] != open) {
         s->guest_open[nr] = open;
         port->guest_opened(port, open);
+        if (port->device.id) {
+            mgmt_event("VSERPORT_CHANGE", MGMT_STR("id", port->device.id), MGMT_BOOL("open", open));
+        }
     }
 }
 

@@ -11,7 +11,6 @@
 #include "hw/core/vmstate.h"
 #include "hw/virtio/virtio_pci.h"
 #include "util/error.h"
-#include "util/mgmt_event.h"
 #include "util/trace.h"
 
 #include <errno.h>
@@ -52,6 +51,7 @@ struct virtio_balloon_pci {
 };
 
 static struct virtio_balloon *the_balloon;
+static struct notifier_list change_notifiers = NOTIFIER_LIST_INIT(change_notifiers);
 
 #define STAT_NAME(name, number) [number] = name,
 const char *const balloon_stat_names[BALLOON_STAT_COUNT] = {BALLOON_STATS(STAT_NAME)};
@@ -267,7 +267,8 @@ static void set_config(struct virtio_device *dev, const uint8_t *buf)
     s->poison = virtio_has(dev, F_PAGE_POISON) ? ld_le32(buf + CONFIG_POISON) : 0;
     if (actual != s->actual_pages) {
         s->actual_pages = actual;
-        mgmt_event("BALLOON_CHANGE", MGMT_INT("actual", (int64_t)bytes_now(s)));
+        uint64_t now = bytes_now(s);
+        notifier_notify(&change_notifiers, &now);
     }
 }
 
@@ -348,6 +349,16 @@ int balloon_set_polling(uint32_t seconds, struct error **err)
 uint32_t balloon_polling(void)
 {
     return the_balloon ? the_balloon->polling : 0;
+}
+
+void balloon_add_change_notifier(struct notifier *n)
+{
+    notifier_add(&change_notifiers, n);
+}
+
+void balloon_remove_change_notifier(struct notifier *n)
+{
+    notifier_remove(&change_notifiers, n);
 }
 
 /* --- life --------------------------------------------------------------------------------------- */

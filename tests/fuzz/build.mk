@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: MIT
 # MODE=asan make check-long is the way it finds most.
 check-long-y += tests/fuzz/random-guest
+test-y += tests/fuzz/virtio

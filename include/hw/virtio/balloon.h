@@ -6,14 +6,19 @@
 #ifndef HW_VIRTIO_BALLOON_H
 #define HW_VIRTIO_BALLOON_H
 
+#include "hw/core/notifier.h"
 #include "util/base.h"
 
 struct error;
 
 /* What the guest shall have: `bytes` are rounded to pages, and no more than its RAM. */
 int balloon_set_target(uint64_t bytes, struct error **err);
-/* What it has now; the event BALLOON_CHANGE says when that changes. */
+/* What it has now. */
 int balloon_query(uint64_t *bytes, struct error **err);
+
+/* data: uint64_t *, bytes the guest has now. */
+void balloon_add_change_notifier(struct notifier *n);
+void balloon_remove_change_notifier(struct notifier *n);
 
 /* --- statistics ------------------------------------------------------------------------------- */
 

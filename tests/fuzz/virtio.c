@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fuzz target of the virtio devices: a stream of bytes is a hostile driver. It settles features,
+ * sets rings up, spoils them, kicks, reads and writes all registers, and lets time, the host and
+ * hot-plug do their part.
+ *
+ *     build/tests/fuzz/virtio [-t SECONDS] [-s SEED]    random streams; two seconds if not said
+ *     build/tests/fuzz/virtio FILE...                   these streams
+ *
+ * Meant for MODE=asan; with -fsanitize=fuzzer and -DLIBFUZZER it is a libFuzzer target.
+ */
+#include "tests/dev/virtdrv.h"
+
+#include "hw/acpi/pci_hotplug.h"
+#include "hw/acpi/piix4_pm.h"
+#include "hw/virtio/balloon.h"
+#include "tests/dev/fakechr.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#define STREAM_MAX 4096
+
+struct stream {
+    const uint8_t *data;
+    size_t len;
+};
+
+static struct fake_chr *host;
+static struct wire sci;
+static unsigned queues;
+
+static uint64_t take(struct stream *s, unsigned bytes)
+{
+    uint64_t v = 0;
+
+    for (; bytes && s->len; bytes--, s->data++, s->len--)
+        v = v << 8 | *s->data;
+    return v;
+}
+
+/* --- what the driver does ------------------------------------------------------------------------- */
+
+static void do_ring_write(struct stream *s)
+{
+    unsigned queue = (unsigned)take(s, 1) % MAX(queues, 1u), area = (unsigned)take(s, 1) % 3;
+    gpa_t at = VDRV_RINGS + queue * 0x10000ull + (area ? 0x4000 + area * 0x4000 : 0);
+
+    mem_put(at + take(s, 1) % 160, take(s, 4), 1u << take(s, 1) % 4);
+}
+
+/* A chain that makes sense, mostly. */
+static void do_descriptor(struct stream *s)
+{
+    unsigned queue = (unsigned)take(s, 1) % MAX(queues, 1u), slot = (unsigned)take(s, 1) % 8;
+    struct vbuf b = {VDRV_DATA + take(s, 1) * 64, (uint32_t)take(s, 1), false};
+
+    put_desc(VDRV_RINGS + queue * 0x10000ull + 16 * slot, &b, (uint16_t)take(s, 2),
+             (uint16_t)take(s, 2));
+}
+
+static void do_available(struct stream *s)
+{
+    unsigned queue = (unsigned)take(s, 1) % MAX(queues, 1u);
+    gpa_t avail = VDRV_RINGS + queue * 0x10000ull + 0x8000;
+
+    mem_put(avail + 4 + 2 * (take(s, 1) % 8), take(s, 1) % 9, 2);
+    mem_put(avail + 2, mem_get(avail + 2, 2) + take(s, 1) % 4, 2);
+    vdrv_kick(queue);
+}
+
+static void do_data(struct stream *s)
+{
+    mem_put(VDRV_DATA + take(s, 2) % 0x2000, take(s, 8), 8);
+}
+
+static void do_kick(struct stream *s)
+{
+    vdrv_kick((unsigned)take(s, 1));
+}
+
+static void do_common(struct stream *s)
+{
+    common_put((unsigned)take(s, 1) % 64, take(s, 4), 1u << take(s, 1) % 4);
+}
+
+static void do_memory(struct stream *s)
+{
+    gpa_t at = VDRV_BAR + take(s, 2) % 0x4000;
+    unsigned size = 1u << take(s, 1) % 4;
+
+    if (take(s, 1) & 1)
+        mem_put(at, take(s, 4), size);
+    else
+        mem_get(at, size);
+}
+
+static void do_msix(struct stream *s)
+{
+    mem_put(VDRV_MSIX + take(s, 1) * 4, take(s, 4), 4);
+}
+
+static void do_legacy(struct stream *s)
+{
+    uint16_t port = (uint16_t)(VDRV_IO + take(s, 1) % 64);
+    unsigned size = 1u << take(s, 1) % 3;
+
+    if (take(s, 1) & 1)
+        io_port_write(port, (uint32_t)take(s, 4), size);
+    else
+        io_port_read(port, size);
+}
+
+static void do_config(struct stream *s)
+{
+    unsigned size = 1u << take(s, 1) % 3, off = (unsigned)take(s, 1) & ~(size - 1);
+
+    config_write(VDRV_SLOT, off, (uint32_t)take(s, 4), size);
+    config_read(VDRV_SLOT, off, size);
+}
+
+static void do_settle(struct stream *s)
+{
+    uint64_t features = (vdrv_offered() & take(s, 8)) | VIRTIO_F_VERSION_1;
+    struct vring ring;
+
+    if (!vdrv_cap[CAP_COMMON] || !vdrv_settle(features))
+        return;
+    queues = MIN((unsigned)common_get(0x12, 2), 8u);
+    for (unsigned q = 0; q < queues; q++) {
+        gpa_t base = VDRV_RINGS + q * 0x10000ull;
+        ring = (struct vring){.index = q};
+        addr_space_set(&as_memory, base, 0, 0x100);
+        common_put(0x16, ring.index, 2);
+        common_put(0x18, 8, 2);
+        common_put(0x20, base, 8);
+        common_put(0x28, base + 0x8000, 8);
+        common_put(0x30, base + 0xc000, 8);
+        common_put(0x1c, 1, 2);
+    }
+    common_put(0x14, 0xf, 1);
+}
+
+static void do_map(struct stream *s)
+{
+    if (config_read(VDRV_SLOT, 0, 4) != UINT32_MAX)
+        vdrv_map(VDRV_SLOT);
+}
+
+/* --- what the rest of the world does ---------------------------------------------------------------- */
+
+static void do_time(struct stream *s)
+{
+    clock_step((int64_t)take(s, 1) * 100 * NS_PER_MS);
+    vdrv_loop();
+}
+
+static void do_host(struct stream *s)
+{
+    static uint8_t text[256];
+    size_t room = chardev_can_read(&host->chr);
+
+    switch (take(s, 1) % 4) {
+    case 0:
+        chardev_input(&host->chr, text, MIN((size_t)take(s, 1), room));
+        break;
+    case 1:
+        host->room = take(s, 1);
+        break;
+    case 2:
+        host->room = SIZE_MAX;
+        chardev_flush(&host->chr);
+        break;
+    default:
+        chardev_send_event(&host->chr, take(s, 1) & 1 ? CHARDEV_OPENED : CHARDEV_CLOSED);
+    }
+    g_string_truncate(host->out, 0);
+}
+
+static void do_balloon(struct stream *s)
+{
+    struct balloon_stats stats;
+
+    balloon_set_target(take(s, 3), NULL);
+    balloon_set_polling((uint32_t)take(s, 1) % 4, NULL);
+    balloon_get_stats(&stats, NULL);
+}
+
+static void do_port(struct stream *s)
+{
+    if (take(s, 1) & 1)
+        device_add_text("virtserialport,chardev=host,name=fuzz,id=port", NULL);
+    else
+        device_del("port", NULL);
+    vdrv_loop();
+}
+
+static void do_state(struct stream *s)
+{
+    struct device *dev = device_find("v");
+
+    if (dev && !dev->leaving)
+        dev_check_vmstate(dev);
+}
+
+static void do_reset(struct stream *s)
+{
+    device_reset_all(RESET_COLD);
+}
+
+static void (*const actions[])(struct stream *s) = {
+    do_ring_write, do_descriptor, do_available, do_available, do_data,   do_kick,   do_common,
+    do_memory,     do_msix,       do_legacy,    do_config,    do_settle, do_settle, do_map,
+    do_time,       do_host,       do_balloon,   do_port,      do_state,  do_reset,  do_descriptor};
+
+/* --- streams ---------------------------------------------------------------------------------------- */
+
+static void setup_once(void)
+{
+    static bool done;
+
+    if (done)
+        return;
+    done = true;
+    vdrv_setup();
+    wire_init(&sci);
+    device_reset(piix4_pm_create(&vdrv_pci.bus, &sci.irq, NULL), RESET_COLD);
+    host = fake_chr_new("host");
+    device_hotplug_begin();
+}
+
+static void remove_device(void)
+{
+    struct device *dev = device_find("v");
+
+    if (dev && !dev->leaving) {
+        device_del("v", NULL);
+        io_port_write(ACPI_PCI_HOTPLUG_BASE + 16, 0, 4);
+        io_port_write(ACPI_PCI_HOTPLUG_BASE + 8, 1u << PCI_SLOT(VDRV_SLOT), 4);
+    }
+    vdrv_loop();
+    ck_assert_ptr_null(device_find("v"));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char *const devices[] = {
+        "virtio-rng-pci,packed=on",
+        "virtio-serial-pci,packed=on,max_ports=3",
+        "virtio-balloon-pci,packed=on,free-page-reporting=on",
+        "virtio-rng-pci,disable-modern=on,max-bytes=100,period=100",
+        "virtio-serial-pci,disable-legacy=on",
+        "virtio-balloon-pci,deflate-on-oom=on",
+    };
+    struct stream s = {data, size};
+
+    setup_once();
+    queues = 0;
+    char *text = g_strdup_printf("%s,addr=4,id=v", devices[take(&s, 1) % ARRAY_SIZE(devices)]);
+    ck_assert_int_eq(device_add_text(text, NULL), 0);
+    g_free(text);
+    vdrv_map(VDRV_SLOT);
+    do_settle(&s);
+    while (s.len)
+        actions[take(&s, 1) % ARRAY_SIZE(actions)](&s);
+    remove_device();
+    return 0;
+}
+
+#ifndef LIBFUZZER
+static int run_file(const char *path)
+{
+    char *data;
+    size_t len;
+
+    if (!g_file_get_contents(path, &data, &len, NULL)) {
+        fprintf(stderr, "cannot read %s\n", path);
+        return 1;
+    }
+    LLVMFuzzerTestOneInput((uint8_t *)data, len);
+    g_free(data);
+    return 0;
+}
+
+static uint64_t random_state;
+
+static uint8_t random_byte(void)
+{
+    random_state = random_state * 6364136223846793005 + 1442695040888963407;
+    return (uint8_t)(random_state >> 40);
+}
+
+static void run_random(unsigned seconds, uint64_t seed)
+{
+    time_t end = time(NULL) + (time_t)seconds;
+    uint8_t data[STREAM_MAX];
+    unsigned long count = 0;
+
+    for (; time(NULL) < end; seed++, count++) {
+        random_state = seed;
+        size_t len = 64 + random_byte() * 15u;
+        for (size_t i = 0; i < len; i++)
+            data[i] = random_byte();
+        LLVMFuzzerTestOneInput(data, len);
+    }
+    printf("virtio: %lu streams, up to seed %lu\n", count, (unsigned long)seed - 1);
+}
+
+int main(int argc, char **argv)
+{
+    unsigned seconds = 2;
+    uint64_t seed = 1;
+    int i = 1, ret = 0;
+
+    for (; i + 1 < argc && argv[i][0] == '-'; i += 2) {
+        if (argv[i][1] == 't')
+            seconds = (unsigned)strtoul(argv[i + 1], NULL, 0);
+        else
+            seed = strtoull(argv[i + 1], NULL, 0);
+    }
+    if (i == argc)
+        run_random(seconds, seed);
+    for (; i < argc; i++)
+        ret |= run_file(argv[i]);
+    return ret;
+}
+#endif

@@ -7,7 +7,7 @@
  *     build/tests/fuzz/virtio [-t SECONDS] [-s SEED]    random streams; two seconds if not said
  *     build/tests/fuzz/virtio FILE...                   these streams
  *
- * Meant for MODE=asan; with -fsanitize=fuzzer and -DLIBFUZZER it is a libFuzzer target.
+ * Meant for MODE=asan. A stream that fails is named by its seed.
  */
 #include "tests/dev/virtdrv.h"
 
@@ -16,6 +16,7 @@
 #include "hw/virtio/balloon.h"
 #include "tests/dev/fakechr.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -242,8 +243,7 @@ static void remove_device(void)
     ck_assert_ptr_null(device_find("v"));
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void run_stream(const uint8_t *data, size_t size)
 {
     static const char *const devices[] = {
         "virtio-rng-pci,packed=on",
@@ -265,25 +265,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (s.len)
         actions[take(&s, 1) % ARRAY_SIZE(actions)](&s);
     remove_device();
-    return 0;
 }
 
-#ifndef LIBFUZZER
-static int run_file(const char *path)
-{
-    char *data;
-    size_t len;
-
-    if (!g_file_get_contents(path, &data, &len, NULL)) {
-        fprintf(stderr, "cannot read %s\n", path);
-        return 1;
-    }
-    LLVMFuzzerTestOneInput((uint8_t *)data, len);
-    g_free(data);
-    return 0;
-}
-
-static uint64_t random_state;
+static unsigned seconds = 2;
+static uint64_t seed = 1, random_state;
+static char **files;
 
 static uint8_t random_byte(void)
 {
@@ -291,7 +277,7 @@ static uint8_t random_byte(void)
     return (uint8_t)(random_state >> 40);
 }
 
-static void run_random(unsigned seconds, uint64_t seed)
+START_TEST(test_random)
 {
     time_t end = time(NULL) + (time_t)seconds;
     uint8_t data[STREAM_MAX];
@@ -302,16 +288,40 @@ static void run_random(unsigned seconds, uint64_t seed)
         size_t len = 64 + random_byte() * 15u;
         for (size_t i = 0; i < len; i++)
             data[i] = random_byte();
-        LLVMFuzzerTestOneInput(data, len);
+        run_stream(data, len);
     }
     printf("virtio: %lu streams, up to seed %lu\n", count, (unsigned long)seed - 1);
+}
+END_TEST
+
+START_TEST(test_files)
+{
+    for (; *files; files++) {
+        char *data;
+        size_t len;
+        ck_assert_msg(g_file_get_contents(*files, &data, &len, NULL), "cannot read %s", *files);
+        run_stream((uint8_t *)data, len);
+        g_free(data);
+    }
+}
+END_TEST
+
+/* A report of a sanitizer or a failed assertion says where; this says with what. */
+static void name_seed(int sig)
+{
+    fprintf(stderr, "virtio: seed %lu\n", (unsigned long)seed);
+}
+
+/* Called by AddressSanitizer before it reports. */
+void __asan_on_error(void);
+void __asan_on_error(void)
+{
+    name_seed(0);
 }
 
 int main(int argc, char **argv)
 {
-    unsigned seconds = 2;
-    uint64_t seed = 1;
-    int i = 1, ret = 0;
+    int i = 1;
 
     for (; i + 1 < argc && argv[i][0] == '-'; i += 2) {
         if (argv[i][1] == 't')
@@ -319,10 +329,12 @@ int main(int argc, char **argv)
         else
             seed = strtoull(argv[i + 1], NULL, 0);
     }
-    if (i == argc)
-        run_random(seconds, seed);
-    for (; i < argc; i++)
-        ret |= run_file(argv[i]);
-    return ret;
+    files = argv + i;
+    setenv("CK_FORK", "no", 1); /* one process, no time limit */
+    signal(SIGABRT, name_seed);
+    const TTest *const tests[] = {i < argc ? test_files : test_random};
+    int status = test_run_all("fuzz/virtio", tests, 1);
+    if (status)
+        name_seed(0);
+    return status;
 }
-#endif

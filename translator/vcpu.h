@@ -72,6 +72,8 @@ struct vcpu {
     uint64_t host_ra; /* return address into translated code of the running helper; 0 outside */
     struct tb *tb;    /* block being executed (interp), or last entered by the run loop */
     const struct ir_insn *cur_insn; /* interp: the running insn, for unwinding */
+    uint64_t ind_pc;   /* the last exit_ind that was not found in the jump table: its target, and */
+    uint32_t ind_from; /* its place: vcpu_ind_from() */
     uint8_t fx[512] __attribute__((aligned(64))); /* FP/SIMD state in FXSAVE64 layout when not live in host registers */
     struct softtlb_set tlb[SOFTTLB_SETS];
     struct jmp_entry jmp[1 << VCPU_JMP_BITS];
@@ -87,6 +89,20 @@ struct vcpu {
     void *backend;             /* backend private, per vCPU */
     void *accel;               /* run-loop private: thread, condition */
 };
+
+/* Where an exit_ind was: offset of its instruction from pc_page, and its aux (18 bits, signed). */
+static inline uint32_t vcpu_ind_from(int64_t off, uint32_t aux)
+{
+    return aux << 13 | (uint32_t)(off + 16);
+}
+static inline int64_t vcpu_ind_off(uint32_t from)
+{
+    return (int64_t)(from & 0x1fff) - 16;
+}
+static inline int32_t vcpu_ind_aux(uint32_t from)
+{
+    return (int32_t)from >> 13;
+}
 
 /* Zeroed memory for a frontend's CPU struct (frontend_ops.cpu_size): the only way to have one that
    runs, for translated code needs a stack below it. */

@@ -466,7 +466,10 @@ static const struct ir_insn *run_control(struct interp_frame *f, const struct ir
         done = take_exit(f, i->aux, why);
         break;
     case IR_exit_ind:
-        done = take_jump(f, interp_get(f, i->src[0]), why);
+        f->cpu->ind_pc = interp_get(f, i->src[0]);
+        if (f->cpu->cur_insn)
+            f->cpu->ind_from = vcpu_ind_from((int32_t)f->cpu->cur_insn->aux, i->aux);
+        done = take_jump(f, f->cpu->ind_pc, why);
         break;
     case IR_exit_lookup:
         done = take_jump(f, f->cpu->pc, why);

@@ -300,6 +300,7 @@ static void jump_table(struct emit *e)
     m = opnd_memx(RSP, R9, 0, table + (int32_t)offsetof(struct jmp_entry, pc));
     asm_alu(&e->a, ALU_CMP, S64, &r8, &m, false);
     c = emit_cold(e, COLD_LOOKUP, asm_jcc_fwd(&e->a, IR_NE));
+    c->info = e->in->aux;
     m = opnd_mem(RSP, VCPU_OFF(live_ctx));
     asm_mov(&e->a, S64, &r10, &m);
     m = opnd_memx(RSP, R9, 0, table + (int32_t)offsetof(struct jmp_entry, ctx));
@@ -417,6 +418,16 @@ static void cold_edge_stub(struct emit *e, const struct cold *c, const uint8_t *
     asm_byte(&e->a, e->b->pc_bits == 32);
 }
 
+static void cold_lookup(struct emit *e, const struct cold *c)
+{
+    if (e->b->pc_bits == 32) {
+        asm_branch_to(&e->a, ASM_JMP, e->rx, stubs.lookup);
+        return;
+    }
+    call_stub(e, stubs.lookup_from);
+    asm_imm(&e->a, vcpu_ind_from(c->pc, c->info), 4);
+}
+
 void emit_cold_code(struct emit *e)
 {
     for (unsigned i = 0; i < e->n_cold; i++) {
@@ -442,7 +453,7 @@ void emit_cold_code(struct emit *e)
             cold_edge_stub(e, &c, stubs.edge);
             break;
         case COLD_LOOKUP:
-            asm_branch_to(&e->a, ASM_JMP, e->rx, stubs.lookup);
+            cold_lookup(e, &c);
             break;
         }
     }

@@ -324,6 +324,19 @@ static const uint8_t *make_leave(unsigned why, const uint8_t *common)
     return p;
 }
 
+/* The place is wanted if the target turns out not to be canonical. */
+static void make_lookup_from(void)
+{
+    struct opnd r10 = opnd_reg(R10), from = opnd_mem(R10, 0), m = opnd_mem(RSP, VCPU_OFF(ind_from));
+
+    stubs.lookup_from = here();
+    pop(R10);
+    asm_mov(&a, S32, &r10, &from);
+    asm_mov(&a, S32, &m, &r10);
+    store(RSP, VCPU_OFF(ind_pc), R8);
+    asm_branch_to(&a, ASM_JMP, rx, stubs.lookup);
+}
+
 /* r8 = target PC: the block cache, with general registers only, else leave with vcpu.pc = r8. */
 static void make_lookup(const uint8_t *common)
 {
@@ -701,6 +714,7 @@ int stubs_init(const struct code_span *span, struct error **err)
     stubs.leave = make_leave(JIT_LOOP, common);
     stubs.fault = make_leave(JIT_FAULT, common);
     make_lookup(common);
+    make_lookup_from();
     make_lookup_key();
     make_edge_table();
     make_page_check(common);

@@ -37,6 +37,7 @@ struct stubs {
     const uint8_t *edge_table; /* call: an in-page edge that goes by the jump table; 5 bytes of data follow */
     const uint8_t *page_check; /* call: is r8 the linear page of the block of RAM page r9? */
     const uint8_t *lookup;     /* jmp: target PC in r8 */
+    const uint8_t *lookup_from; /* call: the same, behind it vcpu.ind_from (4 bytes) */
     const uint8_t *lookup_key; /* jmp: full lookup of vcpu.pc */
     const uint8_t *leave;      /* jmp: to the run loop, EXEC_LOOP */
     const uint8_t *stale;      /* call, in front of a block's entry: the block is invalid */

@@ -531,6 +531,12 @@ ir_ref gen_ind_target(struct gen *g, ir_ref ip, enum ir_type t)
 {
     ir_ref pc = gen_zext(g, IR_I64, ip, t);
 
+    if (g->code64 && g->stepping) { /* the others: x86_undo_indirect() */
+        ir_ref half = gen_tmp2(g, IR_sar, IR_I64, pc, gen_const(g, 47));
+
+        half = gen_tmp2(g, IR_add, IR_I64, half, gen_const(g, 1));
+        gen_guard(g, IR_A, IR_I64, half, gen_const(g, 1), X86_GP);
+    }
     if (!is_static(g))
         return pc;
     if (g->key->cs_limit != UINT32_MAX)
@@ -541,7 +547,7 @@ ir_ref gen_ind_target(struct gen *g, ir_ref ip, enum ir_type t)
     return gen_zext(g, IR_I64, pc, IR_I32);
 }
 
-void gen_exit_ind(struct gen *g, ir_ref pc)
+void gen_exit_ind(struct gen *g, ir_ref pc, int32_t sp_change)
 {
     if (g->stepping) {
         gen_set(g, IR_I64, IR_GLOBAL(X86_G_PC), pc);
@@ -550,6 +556,7 @@ void gen_exit_ind(struct gen *g, ir_ref pc)
     }
     end(g, IR_exit_ind);
     g->b->insns[g->b->n_insns - 1].src[0] = pc;
+    g->b->insns[g->b->n_insns - 1].aux = (uint32_t)sp_change;
 }
 
 void gen_restart_ifz(struct gen *g, ir_ref value)

@@ -142,7 +142,7 @@ void gen_exit_to(struct gen *g, int64_t off);       /* direct jump to off: no ch
 void gen_exit_next(struct gen *g);                  /* direct, to the next instruction */
 /* Near indirect: the linear PC of the new IP (of type t) after the CS limit check; then, after commits, the exit. */
 ir_ref gen_ind_target(struct gen *g, ir_ref ip, enum ir_type t);
-void gen_exit_ind(struct gen *g, ir_ref pc);
+void gen_exit_ind(struct gen *g, ir_ref pc, int32_t sp_change); /* what the instruction has added to rSP */
 /* State other than PC may have changed (mode, interrupts): full lookup with poll. */
 void gen_exit_lookup_next(struct gen *g); /* pc = next instruction */
 void gen_exit_lookup(struct gen *g);      /* a helper has set vcpu.pc (linear) */

@@ -3,8 +3,8 @@
  * Generators of near control transfers: JMP, CALL, RET, Jcc, LOOP, JCXZ.
  * Reference: Intel SDM vol. 2; vol. 1, 6.4 (stack use).
  *
- * Deviation: a near indirect transfer to a non-canonical address raises #GP at the target, not at
- * the transfer itself (hardware differs between vendors here, too).
+ * A near indirect transfer to a non-canonical address is #GP at the transfer (as on Intel's
+ * processors): found when there is nothing to execute there, x86_undo_indirect().
  */
 #include "frontends/x86/gen.h"
 #include "frontends/x86/mode.h"
@@ -59,10 +59,10 @@ static ir_ref target_pc(struct gen *g, struct target t)
     return t.dynamic && !g->code64 ? gen_zext(g, IR_I64, pc, IR_I16) : pc;
 }
 
-static void exit_to_target(struct gen *g, struct target t)
+static void exit_to_target(struct gen *g, struct target t, int32_t sp_change)
 {
     if (t.dynamic)
-        gen_exit_ind(g, target_pc(g, t));
+        gen_exit_ind(g, target_pc(g, t), sp_change);
     else
         gen_exit_to(g, t.off);
 }
@@ -136,7 +136,7 @@ static void branch_by_pc(struct gen *g, const struct branch *br, struct target t
     gen_set(g, IR_I64, IR_GLOBAL(X86_G_PC), target_pc(g, t));
     place_label(g, label);
     commit_count(g, br);
-    gen_exit_ind(g, IR_GLOBAL(X86_G_PC));
+    gen_exit_ind(g, IR_GLOBAL(X86_G_PC), 0);
 }
 
 static void exit_if_count(struct gen *g, enum ir_cond cond, ir_ref v, unsigned slot)
@@ -217,12 +217,12 @@ void gen_jmp(struct gen *g)
     if (!t.valid)
         gen_raise_error(g, X86_GP, 0);
     else
-        exit_to_target(g, t);
+        exit_to_target(g, t, 0);
 }
 
 void gen_jmp_ind(struct gen *g)
 {
-    gen_exit_ind(g, gen_ind_target(g, gen_load(g, 0), g->type));
+    gen_exit_ind(g, gen_ind_target(g, gen_load(g, 0), g->type), 0);
 }
 
 /* The return address is on the stack (though rSP does not say so) when the target is refused. */
@@ -244,7 +244,7 @@ void gen_call(struct gen *g)
         return;
     }
     gen_sp_add(g, -g->in->osize);
-    exit_to_target(g, t);
+    exit_to_target(g, t, -g->in->osize);
 }
 
 void gen_call_ind(struct gen *g)
@@ -261,7 +261,7 @@ void gen_call_ind(struct gen *g)
     store_return_address(g);
     pc = gen_ind_target(g, ip, g->type);
     gen_sp_add(g, -g->in->osize);
-    gen_exit_ind(g, pc);
+    gen_exit_ind(g, pc, -g->in->osize);
 }
 
 void gen_ret(struct gen *g)
@@ -271,5 +271,5 @@ void gen_ret(struct gen *g)
     ir_ref pc = gen_ind_target(g, ip, g->type);
 
     gen_sp_add(g, size + (int)g->in->imm);
-    gen_exit_ind(g, pc);
+    gen_exit_ind(g, pc, size + (int)g->in->imm);
 }

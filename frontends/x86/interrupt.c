@@ -592,6 +592,7 @@ bool x86_poll(struct vcpu *v)
     uint32_t ev = atomic_load(&v->events);
 
     take_a20(c);
+    x86_undo_indirect(c); /* an interrupt now comes before it */
     if (take_one(c, ev))
         x86_request_poll(c);
     return !v->halted;

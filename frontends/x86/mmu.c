@@ -280,6 +280,22 @@ static int walk_paged(struct x86_cpu *c, gva_t addr, enum tlb_access a, unsigned
     return 0;
 }
 
+/*
+ * vcpu.pc is where an indirect jump, CALL or RET of 64-bit mode led, and not canonical: back to the
+ * state before it. True if so: it is to raise #GP, or to be executed again.
+ */
+bool x86_undo_indirect(struct x86_cpu *c)
+{
+    struct vcpu *v = &c->v;
+
+    if (v->ind_pc != v->pc || x86_canonical(v->pc) || !x86_code64(c))
+        return false;
+    v->pc = v->pc_page + (uint64_t)vcpu_ind_off(v->ind_from);
+    v->greg[X86_RSP] -= (uint64_t)(int64_t)vcpu_ind_aux(v->ind_from);
+    v->ind_pc = 0;
+    return true;
+}
+
 static int not_canonical(struct x86_cpu *c, unsigned memflags, bool probe_only)
 {
     if (probe_only)
@@ -329,8 +345,11 @@ int x86_walk(struct vcpu *v, gva_t addr, enum tlb_access a, unsigned mmu_idx, un
 
     if (a == TLB_FETCH) {
         mmu_idx = c->cpl == 3 ? TLB_USER : TLB_KERNEL;
-        if (!probe_only)
+        if (!probe_only) {
             check_fetch_limit(c, addr);
+            if (addr == v->pc)
+                x86_undo_indirect(c);
+        }
     }
     if (!x86_lma(c))
         addr = (uint32_t)addr;

@@ -69,6 +69,7 @@ void x86_check_crossing(struct vcpu *v, gva_t addr, unsigned size, unsigned memf
 bool x86_load_pdptes(struct x86_cpu *c, uint64_t cr3); /* false: #GP (nothing changed) */
 /* Where a linear address is, by the tables alone: no rights, no accessed bits; *left: bytes to the end
    of the page. False: nowhere. */
+bool x86_undo_indirect(struct x86_cpu *c);
 bool x86_walk_quiet(struct x86_cpu *c, gva_t addr, gpa_t *gpa, uint64_t *left);
 void x86_mmu_mode_changed(struct x86_cpu *c);          /* CR0.PG/WP, CR4, EFER.NXE: derived bits */
 void x86_invlpg(struct x86_cpu *c, gva_t addr);

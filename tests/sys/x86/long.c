@@ -84,6 +84,38 @@ static void test_ist(void)
     restore_idt();
 }
 
+/* Indirect jumps, calls and returns to nowhere have not happened: RIP and RSP of their #GP. */
+extern char ind_jmp[], ind_call[], ind_ret[];
+static uint64_t ind_rsp;
+static void jmp_nowhere(void)
+{
+    asm volatile("mov %%rsp, %0; ind_jmp: jmp *%1" : "=m"(ind_rsp) : "m"(arg) : "memory");
+}
+static void call_nowhere(void)
+{
+    asm volatile("mov %%rsp, %0; ind_call: call *%1" : "=m"(ind_rsp) : "r"(arg) : "memory");
+}
+static void ret_nowhere(void)
+{
+    asm volatile("push %1; mov %%rsp, %0; ind_ret: ret $24" : "=m"(ind_rsp) : "r"(arg) : "memory");
+}
+
+static void test_indirect(void)
+{
+    static const struct { void (*fn)(void); char *at; const char *name; } kinds[] = {
+        {jmp_nowhere, ind_jmp, "jump"}, {call_nowhere, ind_call, "call"}, {ret_nowhere, ind_ret, "return"}};
+
+    arg = NON_CANONICAL;
+    for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        expect(kinds[i].name, kinds[i].fn, GP, 0);
+        compare("its RIP", caught.rip, (uint64_t)kinds[i].at);
+        compare("its RSP", caught.rsp, ind_rsp);
+        expect_user(kinds[i].name, kinds[i].fn, GP, 0);
+        compare("its RIP in ring 3", caught.rip, (uint64_t)kinds[i].at);
+        compare("its RSP in ring 3", caught.rsp, ind_rsp);
+    }
+}
+
 static void test_canonical(void)
 {
     arg = NON_CANONICAL;
@@ -96,7 +128,7 @@ static void test_canonical(void)
     expect_user("push to the edge", push_at, SS, 0);
     arg = NON_CANONICAL;
     expect_user("push non-canonical", push_at, SS, 0);
-    expect("jump non-canonical", jump_to, GP, 0);
+    test_indirect();
     arg = 0xffff800000000000ull;
     expect("upper half is not mapped", read_arg, PF, 0);
     compare("CR2", caught_cr2, arg);

@@ -422,8 +422,8 @@ void hmp_sum(struct monitor *m, json_t *args)
     uint16_t sum = 0;
     uint8_t buf[4096];
 
-    if (size < 0 || (uint64_t)size > GIB(64)) {
-        mon_puts(m, "Error: size: up to 64 GiB\n");
+    if (size < 0 || (uint64_t)size > GIB(1)) {
+        mon_puts(m, "Error: size: up to 1 GiB\n");
         return;
     }
     for (int64_t done = 0; done < size;) {

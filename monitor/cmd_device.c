@@ -495,7 +495,7 @@ void hmp_balloon(struct monitor *m, json_t *args)
 {
     int64_t mib = CLAMP(arg_int(args, "value", 0), -1, (int64_t)GIB(1024));
 
-    json_object_set_new(args, "value", json_integer(mib << 20));
+    json_object_set_new(args, "value", json_integer(mib * (1 << 20)));
     hmp_via_qmp(m, args);
 }
 

@@ -21,6 +21,7 @@
 #include "hw/isa/isa.h"
 #include "system/runstate.h"
 #include "util/error.h"
+#include "util/mgmt_event.h"
 #include "util/trace.h"
 
 #include <errno.h>
@@ -89,6 +90,7 @@ struct rtc {
     struct timer timer;
 
     enum clock_id clock_id; /* derived from clock */
+    int64_t base_seconds;   /* `seconds` as -rtc has it; what RTC_CHANGE counts from */
     struct irq *out;        /* wiring */
     struct mem_region io, ext_io;
 };
@@ -231,6 +233,16 @@ static void make_registers(struct rtc *s, int64_t chain)
 }
 
 /* Take the time from the registers, whatever is in them. */
+/* Management programs keep the guest's clock over restarts by this. */
+static void tell_change(struct rtc *s)
+{
+    char *path = device_path(&s->isa.dev);
+
+    mgmt_event("RTC_CHANGE", MGMT_INT("offset", s->seconds - s->base_seconds),
+               MGMT_STR("qom-path", path));
+    g_free(path);
+}
+
 static void take_registers(struct rtc *s, int64_t chain)
 {
     int month = decode(s, s->cmos[RTC_MONTH]);
@@ -244,10 +256,14 @@ static void take_registers(struct rtc *s, int64_t chain)
     int64_t secs = days * DAY_SECS + decode_hour(s, s->cmos[RTC_HOURS]) * 3600 +
                    decode(s, s->cmos[RTC_MINUTES]) * 60 + decode(s, s->cmos[RTC_SECONDS]);
 
-    s->seconds += secs - seconds_at(s, chain);
+    int64_t change = secs - seconds_at(s, chain);
+
+    s->seconds += change;
     s->weekday = (uint8_t)((decode(s, s->cmos[RTC_DAY_OF_WEEK]) + 6 + 7 -
                             weekday_of(floor_div(secs, DAY_SECS))) %
                            7);
+    if (change)
+        tell_change(s);
 }
 
 /* --- events --------------------------------------------------------------- */
@@ -601,6 +617,7 @@ static int set_base(struct rtc *s, struct error **err)
     s->phase = (NS_PER_SEC + fraction - clock % NS_PER_SEC) % NS_PER_SEC;
     s->seconds = secs - (clock + s->phase) / NS_PER_SEC;
     s->seen = clock + s->phase;
+    s->base_seconds = s->seconds;
     return 0;
 }
 

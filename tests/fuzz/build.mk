@@ -2,3 +2,4 @@
 # MODE=asan make check-long is the way it finds most.
 check-long-y += tests/fuzz/random-guest
 test-y += tests/fuzz/virtio
+check-long-y += tests/fuzz/monitor

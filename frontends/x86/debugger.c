@@ -172,14 +172,14 @@ static const struct debug_description description32 = {
     .expedited = expedited32,
 };
 
-/* What starts in real mode may become anything; protected mode without paging of 64 bits is taken
- * for an operating system of 32. */
+/* Without paging it may become anything (firmware and boot loaders run so); paging that is not that
+ * of 64 bits means an operating system of 32. */
 const struct debug_description *debug_description(const struct vcpu *cpu)
 {
     const struct x86_cpu *c = (const struct x86_cpu *)cpu;
     bool can_be_long = x86_cpuid_bit(c, 0x80000001, 3, 29);
 
-    return x86_lma(c) || (can_be_long && !x86_pe(c)) ? &description64 : &description32;
+    return x86_lma(c) || (can_be_long && !(c->cr0 & CR0_PG)) ? &description64 : &description32;
 }
 
 const char *debug_cpu_state(const struct vcpu *cpu)

@@ -3,3 +3,5 @@
 check-long-y += tests/fuzz/random-guest
 test-y += tests/fuzz/virtio
 check-long-y += tests/fuzz/monitor
+test-y += tests/fuzz/rsp
+ldflags-tests/fuzz/rsp := -Wl,--wrap=monitor_run_line

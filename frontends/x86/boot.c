@@ -14,6 +14,7 @@
 /* Flat segments: present, accessed, 4 GiB, 32 bits. */
 #define FLAT_CODE (SEG_G | SEG_DB | SEG_P | SEG_S | 0xb)
 #define FLAT_DATA (SEG_G | SEG_DB | SEG_P | SEG_S | 0x3)
+#define REAL_CODE (SEG_P | SEG_S | 0x3)
 
 /* Variable and fixed ranges off, everything write-back: what kernels expect of firmware. */
 #define MTRR_DEF_ENABLED_WB 0x806
@@ -49,6 +50,12 @@ void x86_apply_boot_state(struct x86_cpu *c)
     }
     c->mtrr_def = MTRR_DEF_ENABLED_WB;
     if (!vcpu_is_bsp(&c->v)) {
+        return;
+    }
+    if (boot.real_mode) {
+        x86_seg_put(c, X86_CS, boot.cs, (uint64_t)boot.cs << 4, 0xffff, REAL_CODE);
+        x86_set_ip(c, boot.eip);
+        x86_control_changed(c);
         return;
     }
     c->cr0 = CR0_PE | CR0_ET;

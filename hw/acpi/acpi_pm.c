@@ -200,6 +200,14 @@ static void powerdown_pressed(struct notifier *n, void *data)
     update_sci(pm);
 }
 
+static void rtc_alarm(void *opaque, int n, int level)
+{
+    struct acpi_pm *pm = opaque;
+
+    pm->pm1_sts |= level ? PM1_STS_RTC : 0;
+    update_sci(pm);
+}
+
 static void woken(struct notifier *n, void *data)
 {
     struct acpi_pm *pm = container_of(n, struct acpi_pm, wakeup);
@@ -218,6 +226,7 @@ static void woken(struct notifier *n, void *data)
 void acpi_pm_init(struct acpi_pm *pm, struct irq *sci)
 {
     pm->sci = sci;
+    irq_init(&pm->alarm_in, rtc_alarm, pm, 0);
     mem_region_init_io(&pm->evt_io, "acpi-evt", 4, &evt_ops, pm);
     mem_region_init_io(&pm->cnt_io, "acpi-cnt", 2, &cnt_ops, pm);
     mem_region_init_io(&pm->tmr_io, "acpi-tmr", 4, &tmr_ops, pm);

@@ -452,6 +452,7 @@ void serial_reset(struct serial *s)
     timer_cancel(&s->timeout);
     s->msr = modem_inputs(s);
     update_irq(s);
+    chardev_accept_input(s->chr); /* the receiver has room again */
 }
 
 int serial_init(struct serial *s, struct error **err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ISA bus.
+ * The ISA bus. Devices on one interrupt line (COM1 and COM3, as PCs have them) are ORed: boards with
+ * open-collector drivers, as ISA Plug and Play calls for, not the original totem-pole ones.
  */
 #include "hw/isa/isa.h"
 
@@ -17,11 +18,15 @@ static const struct bus_ops isa_bus_ops = {
     .address = isa_address,
 };
 
-static void line_set(void *opaque, int n, int level)
+static void line_set(void *opaque, int input, int level)
 {
-    const struct isa_bus *bus = opaque;
+    const struct isa_line *line = opaque;
+    struct isa_bus *bus = line->bus;
+    size_t n = (size_t)(line - bus->lines);
+    uint8_t bit = (uint8_t)(1u << input);
 
-    irq_set(bus->irqs[n], level);
+    bus->levels[n] = (uint8_t)(level ? bus->levels[n] | bit : bus->levels[n] & ~bit);
+    irq_set(bus->irqs[n], bus->levels[n] != 0);
 }
 
 void isa_bus_init(struct isa_bus *bus, struct device *parent, struct mem_region *memory,
@@ -29,7 +34,10 @@ void isa_bus_init(struct isa_bus *bus, struct device *parent, struct mem_region 
 {
     memset(bus, 0, sizeof(*bus));
     bus_init(&bus->bus, BUS_ISA, NULL, parent, &isa_bus_ops);
-    irq_init_array(bus->lines, ISA_IRQ_COUNT, line_set, bus);
+    for (unsigned n = 0; n < ISA_IRQ_COUNT; n++) {
+        bus->lines[n].bus = bus;
+        irq_init_array(bus->lines[n].inputs, ISA_SHARERS, line_set, &bus->lines[n]);
+    }
     bus->memory = memory ? memory : as_memory.root;
     bus->io = io ? io : as_io.root;
 }
@@ -51,6 +59,18 @@ struct isa_bus *isa_device_bus(const struct isa_device *dev)
     return container_of(dev->dev.bus, struct isa_bus, bus);
 }
 
+/* The input a device has or gets; those that come too late share the last. */
+static struct irq *input_of(struct isa_line *line, const struct isa_device *dev)
+{
+    unsigned i = 0;
+
+    while (i < ISA_SHARERS - 1 && line->owners[i] && line->owners[i] != dev) {
+        i++;
+    }
+    line->owners[i] = dev;
+    return &line->inputs[i];
+}
+
 struct irq *isa_irq(struct isa_device *dev, unsigned n)
 {
     struct isa_bus *bus = isa_device_bus(dev);
@@ -58,7 +78,7 @@ struct irq *isa_irq(struct isa_device *dev, unsigned n)
     if (n >= ISA_IRQ_COUNT)
         return NULL;
     bus->irqs_taken |= (uint16_t)(1u << n);
-    return &bus->lines[n];
+    return input_of(&bus->lines[n], dev);
 }
 
 void isa_register_ioport(struct isa_device *dev, struct mem_region *mr, uint16_t base)

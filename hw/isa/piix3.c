@@ -179,6 +179,7 @@ static const struct vmstate piix3_vmstate = {
         (const struct vm_field[]){
             VM_STRUCT(struct piix3, pci, &pci_device_vmstate),
             VM_U16(struct piix3, isa_levels),
+            VM_U8_ARRAY(struct piix3, isa.levels),
             VM_U8(struct piix3, rcr),
             VM_END,
         },

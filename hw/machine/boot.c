@@ -14,6 +14,8 @@
 #include "system/cpu_boot.h"
 #include "util/error.h"
 
+#define FACS_WAKING_VECTOR 12
+
 struct placed {
     uint64_t addr;
     const void *data; /* NULL: zeros */
@@ -24,6 +26,8 @@ struct placed {
 
 static GArray *images; /* struct placed */
 static bool handler_added;
+static struct cpu_boot_state start; /* of a kernel without firmware */
+static uint64_t facs_addr;          /* 0: no ACPI */
 
 /* --- files and placing ------------------------------------------------------------------------ */
 
@@ -129,9 +133,25 @@ void boot_place_images(void)
     }
 }
 
+/* Firmware's part of waking from S3: to the vector in FACS, in real mode (ACPI 6.4, 16.3.2). */
+static void start_waking(void)
+{
+    uint32_t vector = facs_addr ? addr_space_ldl_le(&as_memory, facs_addr + FACS_WAKING_VECTOR) : 0;
+    const struct cpu_boot_state wake = {
+        .real_mode = true, .cs = (uint16_t)(vector >> 4), .eip = vector & 0xf};
+
+    cpu_set_boot_state(&wake);
+}
+
+/* Before the CPUs are reset. */
 static void place_at_reset(struct reset_handler *h, enum reset_kind kind)
 {
+    if (kind == RESET_WAKE) {
+        start_waking();
+        return;
+    }
     boot_place_images();
+    cpu_set_boot_state(&start);
 }
 
 /* --- the memory map --------------------------------------------------------------------------- */
@@ -172,6 +192,22 @@ static int place_acpi(struct boot_plan *plan, struct error **err)
         return -ENOMEM;
     }
     return boot_copy(plan, plan->rsdp, t->rsdp->data, t->rsdp->len, "ACPI RSDP", err);
+}
+
+/* As many as there is room for: a machine of very many sockets goes without. */
+static int place_smbios(struct boot_plan *plan, struct error **err)
+{
+    struct smbios_tables *t = &plan->smbios;
+    uint32_t addr = BOOT_SMBIOS_ADDR + ALIGN_UP(SMBIOS_ANCHOR_LEN, 16);
+
+    if (!t->tables || addr + t->tables->len > BOOT_SMBIOS_END) {
+        return 0;
+    }
+    smbios_relocate(t, addr);
+    if (boot_copy(plan, addr, t->tables->data, t->tables->len, "SMBIOS tables", err) < 0) {
+        return -ENOMEM;
+    }
+    return boot_copy(plan, BOOT_SMBIOS_ADDR, t->anchor, SMBIOS_ANCHOR_LEN, "SMBIOS", err);
 }
 
 /* --- the CPU ---------------------------------------------------------------------------------- */
@@ -229,7 +265,7 @@ static int place_tables(struct boot_plan *plan, struct error **err)
         leave_room_for_firmware(plan);
         return 0;
     }
-    if (place_acpi(plan, err) < 0) {
+    if (place_acpi(plan, err) < 0 || place_smbios(plan, err) < 0) {
         return -ENOMEM;
     }
     make_e820(plan);
@@ -259,7 +295,6 @@ static int place_kernel(struct boot_plan *plan, const struct boot_file *kernel,
 
 int boot_load(struct boot_plan *plan, struct error **err)
 {
-    struct cpu_boot_state regs;
     struct boot_file kernel;
 
     forget();
@@ -268,16 +303,16 @@ int boot_load(struct boot_plan *plan, struct error **err)
     if (boot_file_open(&kernel, plan->cfg->kernel, "kernel", err) < 0) {
         return -EINVAL;
     }
-    plan->firmware = boot_linux_needs_firmware(plan, &kernel) ||
-                     boot_multiboot_needs_firmware(plan, &kernel);
-    if (place_tables(plan, err) < 0 || place_gdt(plan, &regs, err) < 0 ||
-        place_kernel(plan, &kernel, &regs, err) < 0) {
+    plan->firmware =
+        boot_linux_needs_firmware(plan, &kernel) || boot_multiboot_needs_firmware(plan, &kernel);
+    if (place_tables(plan, err) < 0 || place_gdt(plan, &start, err) < 0 ||
+        place_kernel(plan, &kernel, &start, err) < 0) {
         return -EINVAL;
     }
     if (!plan->firmware) {
         reset_handler_add(&handler);
         handler_added = true;
-        cpu_set_boot_state(&regs);
+        facs_addr = plan->acpi ? plan->ram_top : 0; /* the first of the tables */
     }
     return 0;
 }

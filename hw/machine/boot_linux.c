@@ -141,11 +141,13 @@ static bool is_line_console(const char *name)
     return false;
 }
 
-/* A kernel told to talk to serial ports only has no use for a screen. */
-static bool wants_screen(const char *append)
+/* A kernel told to talk to serial ports only has no use for a screen; one without ACPI looks for the
+ * tables older firmware has (MP, PCI IRQ routing). */
+static bool wants_firmware(const struct boot_plan *plan)
 {
-    char **words = g_strsplit(append ? append : "", " ", -1);
-    bool lines = false, screens = false;
+    const char *append = plan->cfg->append ? plan->cfg->append : "";
+    char **words = g_strsplit(append, " ", -1);
+    bool lines = false, screens = false, acpi = plan->cfg->acpi;
 
     for (char **w = words; *w; w++) {
         if (g_str_has_prefix(*w, "console=")) {
@@ -154,17 +156,16 @@ static bool wants_screen(const char *append)
             screens |= !line;
         }
         screens |= g_str_has_prefix(*w, "vga=") || g_str_has_prefix(*w, "earlyprintk=vga");
+        acpi &= strcmp(*w, "acpi=off") != 0;
     }
     g_strfreev(words);
-    return screens || !lines;
+    return !acpi || (plan->screen && (screens || !lines));
 }
 
 bool boot_linux_needs_firmware(const struct boot_plan *plan, const struct boot_file *kernel)
 {
-    return is_bzimage(kernel) &&
-           (ld_le16(kernel->data + VERSION) < PROTOCOL_DIRECT ||
-            !(kernel->data[LOADFLAGS] & LOADED_HIGH) ||
-            (plan->screen && wants_screen(plan->cfg->append)));
+    return is_bzimage(kernel) && (ld_le16(kernel->data + VERSION) < PROTOCOL_DIRECT ||
+                                  !(kernel->data[LOADFLAGS] & LOADED_HIGH) || wants_firmware(plan));
 }
 
 /* --- directly ----------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "hw/acpi/acpi_pm.h"
 #include "hw/acpi/dsdt-pc.aml.h"
 #include "hw/acpi/piix4_pm.h"
 #include "hw/acpi/tables.h"
@@ -33,6 +34,7 @@
 #include "hw/timer/mc146818rtc.h"
 #include "system/cpu.h"
 #include "system/cpu_model.h"
+#include "system/runstate.h"
 #include "system/version.h"
 #include "util/error.h"
 
@@ -41,6 +43,9 @@
 #define PCI_WINDOW_LAST 0xfebfffffull
 #define PC_MAX_CPUS     255
 #define IOAPIC_ID       0
+
+#define CMOS_SHUTDOWN_STATUS 0x0f
+#define SHUTDOWN_S3_WAKE     0xfe
 
 struct pc {
     const struct machine_config *cfg;
@@ -53,6 +58,7 @@ struct pc {
     bool a20[2]; /* by keyboard controller, by port 92h */
     struct boot_plan plan;
     struct reset_handler direct;
+    struct notifier suspend;
 };
 
 static struct pc pc;
@@ -113,6 +119,13 @@ static void ferr_changed(void *opaque, bool asserted)
     device_lock_restore(taken);
 }
 
+/* --- suspend: firmware finds in CMOS why the CPU starts ---------------------------------------- */
+
+static void suspended(struct notifier *n, void *data)
+{
+    rtc_set_memory(pc.rtc, CMOS_SHUTDOWN_STATUS, SHUTDOWN_S3_WAKE);
+}
+
 /* --- A20: either gate opens it ---------------------------------------------------------------- */
 
 static void a20_changed(void *opaque, int n, int level)
@@ -133,6 +146,8 @@ static int make_timers(struct error **err)
         error_prepend(err, "-rtc: ");
         return -EINVAL;
     }
+    pc.suspend.notify = suspended;
+    runstate_add_suspend_notifier(&pc.suspend);
     struct irq *irq0 = pc.isa->irqs[0], *irq8 = pc.isa->irqs[8];
     if (pc.cfg->hpet) {
         pc.hpet = make("hpet", NULL, err);
@@ -222,10 +237,12 @@ static bool has_vga(void)
 
 static int make_pci_devices(struct error **err)
 {
-    if (!piix3_ide_create(pc.pci, pc.isa->irqs[14], pc.isa->irqs[15], err) ||
-        !piix4_pm_create(pc.pci, pc.isa->irqs[9], err)) {
+    bool ide = piix3_ide_create(pc.pci, pc.isa->irqs[14], pc.isa->irqs[15], err) != NULL;
+    struct device *pm = ide ? piix4_pm_create(pc.pci, pc.isa->irqs[9], err) : NULL;
+    if (!pm) {
         return -EINVAL;
     }
+    rtc_set_alarm_output(pc.rtc, &piix4_pm_acpi(pm)->alarm_in);
     return !has_vga() || make("VGA", &pc.pci->bus, err) ? 0 : -EINVAL;
 }
 
@@ -264,10 +281,13 @@ static void reset_for_direct_boot(struct reset_handler *h, enum reset_kind kind)
     i8237_set_cascade(pc.dma);
 }
 
-static int prepare_kernel(struct acpi_tables *acpi, struct error **err)
+static int prepare_kernel(struct acpi_tables *acpi, struct smbios_tables smbios, struct error **err)
 {
-    pc.plan = (struct boot_plan){
-        .cfg = pc.cfg, .below_4g = pc.below_4g, .acpi = acpi, .screen = has_vga()};
+    pc.plan = (struct boot_plan){.cfg = pc.cfg,
+                                 .below_4g = pc.below_4g,
+                                 .acpi = acpi,
+                                 .smbios = smbios,
+                                 .screen = has_vga()};
     pc.direct.reset = reset_for_direct_boot;
     reset_handler_add(&pc.direct); /* before the images, which want RAM below 1 MiB writable */
     int ret = boot_load(&pc.plan, err);
@@ -285,15 +305,17 @@ static int prepare_boot(struct error **err)
 
     pc_cmos_init(pc.cfg, pc.below_4g, pc.cfg->boot_once ? pc.cfg->boot_once : order, pc.rtc);
     pc_fw_cfg_init(pc.cfg, pc.below_4g, pc.fw_cfg);
-    smbios_publish(pc.cfg, "pc", DOPPEL_VERSION, pc.fw_cfg);
+    struct smbios_tables smbios = smbios_build(pc.cfg, "pc", DOPPEL_VERSION);
+    smbios_publish(&smbios, pc.fw_cfg);
     if (acpi) {
         acpi_tables_publish(acpi, pc.fw_cfg);
     }
-    int ret = pc.cfg->kernel ? prepare_kernel(acpi, err) : 0;
+    int ret = pc.cfg->kernel ? prepare_kernel(acpi, smbios, err) : 0;
     if (!pc.cfg->kernel && (pc.cfg->initrd || pc.cfg->append)) {
         error_set(err, "-initrd and -append need -kernel");
         ret = -EINVAL;
     }
+    smbios_free(&smbios);
     if (acpi) {
         acpi_tables_free(acpi);
     }

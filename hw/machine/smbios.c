@@ -201,10 +201,9 @@ static uint8_t checksum(const uint8_t *data, unsigned len)
     return (uint8_t)-sum;
 }
 
-/* The 32-bit entry point; firmware fills in the address and the checksums again. */
-static void make_anchor(const struct smbios *s, uint8_t a[31])
+static void make_anchor(const struct smbios *s, uint8_t a[SMBIOS_ANCHOR_LEN])
 {
-    memset(a, 0, 31);
+    memset(a, 0, SMBIOS_ANCHOR_LEN);
     memcpy(a, "_SM_", 4);
     a[5] = 31;
     a[6] = 2;
@@ -214,15 +213,23 @@ static void make_anchor(const struct smbios *s, uint8_t a[31])
     st_le16(a + 22, (uint16_t)s->tables->len);
     st_le16(a + 28, (uint16_t)s->count);
     a[30] = 0x28;
-    a[21] = checksum(a + 16, 15);
-    a[4] = checksum(a, 31);
 }
 
-void smbios_publish(const struct machine_config *cfg, const char *product, const char *version,
-                    struct device *fw_cfg)
+void smbios_relocate(struct smbios_tables *t, uint32_t addr)
+{
+    uint8_t *a = t->anchor;
+
+    st_le32(a + 24, addr);
+    a[21] = a[4] = 0;
+    a[21] = checksum(a + 16, 15);
+    a[4] = checksum(a, SMBIOS_ANCHOR_LEN);
+}
+
+struct smbios_tables smbios_build(const struct machine_config *cfg, const char *product,
+                                  const char *version)
 {
     struct smbios s = {.tables = g_byte_array_new()};
-    uint8_t anchor[31];
+    struct smbios_tables t = {s.tables, g_malloc(SMBIOS_ANCHOR_LEN)};
 
     system_information(&s, cfg, product, version);
     chassis(&s, version);
@@ -231,8 +238,19 @@ void smbios_publish(const struct machine_config *cfg, const char *product, const
     }
     memory(&s, cfg->ram_size);
     boot_and_end(&s);
-    make_anchor(&s, anchor);
-    fw_cfg_add_file(fw_cfg, "etc/smbios/smbios-tables", s.tables->data, s.tables->len);
-    fw_cfg_add_file(fw_cfg, "etc/smbios/smbios-anchor", anchor, sizeof(anchor));
-    g_byte_array_free(s.tables, TRUE);
+    make_anchor(&s, t.anchor);
+    smbios_relocate(&t, 0);
+    return t;
+}
+
+void smbios_free(struct smbios_tables *t)
+{
+    g_byte_array_free(t->tables, TRUE);
+    g_free(t->anchor);
+}
+
+void smbios_publish(const struct smbios_tables *t, struct device *fw_cfg)
+{
+    fw_cfg_add_file(fw_cfg, "etc/smbios/smbios-tables", t->tables->data, t->tables->len);
+    fw_cfg_add_file(fw_cfg, "etc/smbios/smbios-anchor", t->anchor, SMBIOS_ANCHOR_LEN);
 }

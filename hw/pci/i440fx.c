@@ -234,6 +234,7 @@ static const struct pci_info i440fx_pci = {
     .device = 0x1237,
     .revision = 2,
     .class_code = PCI_CLASS_BRIDGE_HOST,
+    .suspend_power = true, /* it refreshes RAM */
     .config_written = i440fx_config_written,
 };
 

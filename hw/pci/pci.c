@@ -396,7 +396,9 @@ static void pci_reset(struct bus *b, struct device *dev, enum reset_kind kind)
     struct pci_device *pci = pci_device(dev);
 
     pci_set_irq(pci, 0);
-    memcpy(pci->config, pci->reset_config, pci->config_size);
+    if (kind != RESET_WAKE || !pci->info->suspend_power) {
+        memcpy(pci->config, pci->reset_config, pci->config_size);
+    }
     pci_msix_reset(pci);
     pci_update_mappings(pci);
 }

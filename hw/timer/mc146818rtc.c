@@ -92,6 +92,7 @@ struct rtc {
     enum clock_id clock_id; /* derived from clock */
     int64_t base_seconds;   /* `seconds` as -rtc has it; what RTC_CHANGE counts from */
     struct irq *out;        /* wiring */
+    struct irq *alarm;      /* to the power management, too */
     struct mem_region io, ext_io;
 };
 
@@ -367,8 +368,10 @@ static void collect_events(struct rtc *s)
         flags |= RTC_C_AF;
     s->cmos[RTC_REG_C] |= flags;
     s->seen = now;
-    if (flags & s->cmos[RTC_REG_B] & RTC_C_AF)
+    if (flags & s->cmos[RTC_REG_B] & RTC_C_AF) {
+        irq_pulse(s->alarm);
         runstate_request_wakeup(WAKEUP_RTC);
+    }
     update_irq(s);
 }
 
@@ -551,6 +554,11 @@ static const struct mem_ops ext_ops = {
 void rtc_set_output(struct device *dev, struct irq *out)
 {
     to_rtc(dev)->out = out;
+}
+
+void rtc_set_alarm_output(struct device *dev, struct irq *out)
+{
+    to_rtc(dev)->alarm = out;
 }
 
 void rtc_set_memory(struct device *dev, unsigned addr, uint8_t val)

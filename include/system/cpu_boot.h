@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Starting the boot CPU somewhere else than at its reset vector: what a boot loader leaves behind
- * in 32-bit protected mode without paging, interrupts off. Implemented by the frontend.
+ * in 32-bit protected mode without paging, interrupts off; or in real mode. Implemented by the frontend.
  */
 #ifndef SYSTEM_CPU_BOOT_H
 #define SYSTEM_CPU_BOOT_H
@@ -14,6 +14,7 @@ struct cpu_boot_state {
     uint16_t gdt_limit;
     uint16_t cs,
         ds; /* selectors of flat 4 GiB code and data segments of the GDT; ds is SS and ES too */
+    bool real_mode; /* only cs (a real-mode segment) and eip count */
 };
 
 /* Taken at every reset of the boot CPU from now on; NULL: the reset vector again. Firmware's part of

@@ -201,6 +201,9 @@ START_TEST(test_sleep)
     enum wakeup_reason reason = WAKEUP_POWER_BUTTON;
 
     setup();
+    irq_pulse(&piix4_pm_acpi(dev)->alarm_in); /* the RTC's, awake */
+    ck_assert_uint_eq(inw(PM), 0x0400);
+    outw(PM, 0x0400);
     outw(PM + 4, 0x2000 | 1 << 10);
     ck_assert_uint_eq(suspended, 1);
     ck_assert_uint_eq(inw(PM + 4), 1 << 10);

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "hw/machine/smbios.h"
 #include "tests/dev/guestram.h"
 #include "tests/dev/pcibus.h"
 
@@ -25,6 +26,8 @@ static int kernel_fd;
 static struct machine_config cfg;
 static struct boot_plan plan;
 static bool screen;
+static struct acpi_tables *acpi;
+static GByteArray *smbios;
 
 static void setup(void)
 {
@@ -34,7 +37,8 @@ static void setup(void)
     guest_ram_init();
     kernel_fd = memfd_create("kernel", MFD_CLOEXEC);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", kernel_fd);
-    cfg = (struct machine_config){.ram_size = GUEST_RAM_SIZE, .kernel = path, .append = "quiet"};
+    cfg = (struct machine_config){
+        .ram_size = GUEST_RAM_SIZE, .kernel = path, .append = "quiet", .acpi = true};
 }
 
 static void write_file(const char *name, const void *data, size_t len)
@@ -51,13 +55,24 @@ static void write_kernel(void)
     ck_assert_int_eq(pwrite(kernel_fd, image, image_len, 0), (ssize_t)image_len);
 }
 
+static struct boot_plan make_plan(void)
+{
+    static uint8_t anchor[SMBIOS_ANCHOR_LEN] = "_SM_";
+
+    return (struct boot_plan){.cfg = &cfg,
+                              .below_4g = GUEST_RAM_SIZE,
+                              .screen = screen,
+                              .acpi = acpi,
+                              .smbios = {smbios, anchor}};
+}
+
 /* 0, or -errno with a decent message. */
 static int boot(void)
 {
     struct error *err = NULL;
 
     write_kernel();
-    plan = (struct boot_plan){.cfg = &cfg, .below_4g = GUEST_RAM_SIZE, .screen = screen};
+    plan = make_plan();
     int ret = boot_load(&plan, &err);
     ck_assert_int_eq(ret < 0, err != NULL);
     if (err) {
@@ -78,7 +93,7 @@ static void expect_failure(const char *part)
     struct error *err = NULL;
 
     write_kernel();
-    plan = (struct boot_plan){.cfg = &cfg, .below_4g = GUEST_RAM_SIZE, .screen = screen};
+    plan = make_plan();
     ck_assert_int_lt(boot_load(&plan, &err), 0);
     ck_assert_msg(strstr(error_msg(err), part) != NULL, "'%s' lacks '%s'", error_msg(err), part);
     error_free(err);
@@ -269,6 +284,47 @@ static bool through_firmware(const char *append)
     return plan.firmware;
 }
 
+/* Waking from S3 leaves memory alone and starts at the vector in FACS. */
+START_TEST(test_wake)
+{
+    struct acpi_machine machine = {.dsdt = image, .dsdt_len = 36, .cpus = 1, .max_cpus = 1};
+
+    setup();
+    make_bzimage();
+    acpi = acpi_tables_build(&machine);
+    ck_assert_int_eq(boot(), 0);
+    ck_assert_mem_eq(guest_mem((gpa_t)plan.ram_top), "FACS", 4);
+    st_le32(guest_mem((gpa_t)plan.ram_top + 12), 0x9a010);
+    memset(guest_mem(0x100000), 0x5a, 5);
+    device_reset_all(RESET_WAKE);
+    ck_assert_uint_eq(*guest_mem(0x100000), 0x5a);
+    device_reset_all(RESET_COLD);
+    ck_assert_mem_eq(guest_mem(0x100000), "LINUX", 5);
+    acpi_tables_free(acpi);
+    acpi = NULL;
+}
+END_TEST
+
+START_TEST(test_smbios)
+{
+    setup();
+    make_bzimage();
+    smbios = g_byte_array_new();
+    g_byte_array_append(smbios, (const uint8_t *)"tables", 6);
+    ck_assert_int_eq(boot(), 0);
+    const uint8_t *anchor = guest_mem(BOOT_SMBIOS_ADDR);
+    uint8_t sum = 0;
+    for (unsigned i = 0; i < 31; i++) {
+        sum = (uint8_t)(sum + anchor[i]);
+    }
+    ck_assert_mem_eq(anchor, "_SM_", 4);
+    ck_assert_uint_eq(sum, 0);
+    ck_assert_mem_eq(guest_mem(ld_le32(anchor + 24)), "tables", 6);
+    g_byte_array_free(smbios, TRUE);
+    smbios = NULL;
+}
+END_TEST
+
 START_TEST(test_screen)
 {
     setup();
@@ -279,6 +335,7 @@ START_TEST(test_screen)
     ck_assert(through_firmware("quiet"));
     ck_assert(!through_firmware("console=ttyS0,115200 quiet"));
     ck_assert(!through_firmware("quiet console=hvc0"));
+    ck_assert(through_firmware("console=ttyS0 acpi=off")); /* wants the MP table */
     ck_assert(through_firmware("console=tty0 console=ttyS0"));
     ck_assert(through_firmware("console=ttyS0 vga=ask"));
     ck_assert(through_firmware("earlyprintk=vga,keep console=ttyS0"));
@@ -445,5 +502,5 @@ START_TEST(test_fuzz_pvh)
 }
 END_TEST
 
-TEST_MAIN("boot", test_linux, test_linux_setup, test_screen, test_multiboot, test_pvh, test_fuzz_linux, test_fuzz_multiboot,
-          test_fuzz_elf, test_fuzz_pvh)
+TEST_MAIN("boot", test_linux, test_linux_setup, test_wake, test_smbios, test_screen, test_multiboot,
+          test_pvh, test_fuzz_linux, test_fuzz_multiboot, test_fuzz_elf, test_fuzz_pvh)

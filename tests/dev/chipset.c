@@ -126,6 +126,8 @@ START_TEST(test_pam)
         config_write(BRIDGE, reg, 3u << shift, 1);
         poke(at, 0x33);
         ck_assert_uint_eq(peek(at), 0x33);
+        device_reset_all(RESET_WAKE); /* shadow RAM survives suspend to RAM */
+        ck_assert_uint_eq(peek(at), 0x33);
         ck_assert_uint_eq(peek(base - 1), i == 1 ? 0xcc : i && i != 0 ? peek(base - 1) : 0xbb);
     }
     config_write(BRIDGE, 0x59, 0xff, 1);
@@ -185,10 +187,13 @@ START_TEST(test_pirq)
     pci_set_irq(pci_device(cards[2]), 1);
     pci_set_irq(pci_device(cards[1]), 0);
     ck_assert_int_eq(lines[11].level, 1);
-    irq_raise(&isa->lines[11]); /* an ISA device on the same line */
+    irq_raise(&isa->lines[11].inputs[0]); /* an ISA device on the same line */
     pci_set_irq(pci_device(cards[2]), 0);
     ck_assert_int_eq(lines[11].level, 1);
-    irq_lower(&isa->lines[11]);
+    irq_raise(&isa->lines[11].inputs[1]); /* and another */
+    irq_lower(&isa->lines[11].inputs[0]);
+    ck_assert_int_eq(lines[11].level, 1);
+    irq_lower(&isa->lines[11].inputs[1]);
     ck_assert_int_eq(lines[11].level, 0);
     pci_set_irq(pci_device(cards[1]), 1);
     for (unsigned n = 0; n < 16; n++) {

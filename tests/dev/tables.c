@@ -257,7 +257,9 @@ static void check_smbios(const struct machine_config *cfg, unsigned expected)
     size_t len, anchor_len;
     unsigned count = 0, largest = 0;
 
-    smbios_publish(cfg, "product", "version", fw_cfg);
+    struct smbios_tables built = smbios_build(cfg, "product", "version");
+    smbios_publish(&built, fw_cfg);
+    smbios_free(&built);
     const uint8_t *a = fw_cfg_file_data(fw_cfg, "etc/smbios/smbios-anchor", &anchor_len);
     const uint8_t *p = fw_cfg_file_data(fw_cfg, "etc/smbios/smbios-tables", &len);
     ck_assert_uint_eq(anchor_len, 31);

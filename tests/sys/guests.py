@@ -155,6 +155,20 @@ def memtest(bits):
         trouble=r'Errors: *[1-9]')
 
 
+def suspend(more=''):
+    """Suspend to idle and to RAM; the alarm wakes."""
+    return Entry(
+        guests=['demo amd64'],
+        args=['-m', '256', '-nographic', '-smp', '2', '-kernel', '{g}/demo/amd64/vmlinuz', '-initrd',
+              '{g}/demo/amd64/initrd.gz', '-append', 'console=ttyS0 quiet ' + more],
+        steps=[Expect('up in', 180, 'init'), Expect('doppel# '),
+               *[step for how in ('freeze', 'mem') for step in (
+                   Send('echo +3 >/sys/class/rtc/rtc0/wakealarm\n'), Expect('doppel# '),
+                   Send(f'echo {how} >/sys/power/state && echo woken, $(nproc) CPUs\n'),
+                   Expect('^woken, 2 CPUs', 120, how), Expect('doppel# '))],
+               Send('poweroff\n')])
+
+
 def loader(args, steps, memory='64', **others):
     return Entry(guests=['loaders', *others.pop('guests', [])],
                  args=['-m', memory, '-nographic', '-kernel', *args], steps=steps, **others)
@@ -201,6 +215,8 @@ ENTRIES = {
     'demo-i386': demo('i386'),
     'demo-amd64-smp': demo('amd64', 2),
     'demo-i386-smp': demo('i386', 2),
+    'suspend': suspend(),
+    'suspend-firmware': suspend('vga=normal'),
     'torture-smp2': torture(2, 2),
     'torture-smp4': torture(4, 4),
     'torture-crowded': torture(2, 5),

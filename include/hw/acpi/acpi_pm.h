@@ -20,6 +20,7 @@ struct vmstate;
 
 struct acpi_pm {
     struct irq *sci;
+    struct irq alarm_in; /* from the RTC: ends suspend to idle */
     uint16_t pm1_sts, pm1_en, pm1_cnt;
     uint8_t gpe_sts[ACPI_GPE_BYTES], gpe_en[ACPI_GPE_BYTES];
     struct timer overflow;                    /* bit 23 of the timer changes */

@@ -28,12 +28,22 @@ struct isa_dma_ops {
                          bool *tc);
 };
 
+/* A line is high while any of the devices on it drives it high. */
+#define ISA_SHARERS 8
+
+struct isa_line {
+    struct irq inputs[ISA_SHARERS];
+    const struct isa_device *owners[ISA_SHARERS]; /* of the inputs; NULL: free */
+    struct isa_bus *bus;
+};
+
 struct isa_bus {
     struct bus bus;
-    struct irq lines[ISA_IRQ_COUNT]; /* what devices drive ... */
-    struct irq *irqs[ISA_IRQ_COUNT]; /* ... and where it goes: NULL until connected */
-    struct mem_region *memory;       /* where ISA memory is mapped */
-    struct mem_region *io;           /* and ports */
+    struct isa_line lines[ISA_IRQ_COUNT]; /* what devices drive ... */
+    uint8_t levels[ISA_IRQ_COUNT];        /* ... a bit per input; the bridge saves it ... */
+    struct irq *irqs[ISA_IRQ_COUNT];      /* ... and where it goes: NULL until connected */
+    struct mem_region *memory;            /* where ISA memory is mapped */
+    struct mem_region *io;                /* and ports */
     const struct isa_dma_ops *dma;
     void *dma_opaque;
     uint16_t irqs_taken; /* bit n: a device has claimed line n */
@@ -56,9 +66,8 @@ void isa_bus_set_dma(struct isa_bus *bus, const struct isa_dma_ops *ops, void *o
 struct isa_bus *isa_device_bus(const struct isa_device *dev);
 
 /*
- * The line `n` for a device to drive; may be asked for before the line is
- * connected. n out of range gives NULL, which irq_set() ignores. The two devices of a shared line (legal on
- * level-triggered lines only) use irq_or themselves.
+ * The device's own input of line `n`; may be asked for before the line is connected, and again. n out
+ * of range gives NULL, which irq_set() ignores.
  */
 struct irq *isa_irq(struct isa_device *dev, unsigned n);
 

@@ -12,6 +12,7 @@
 
 #include "hw/acpi/tables.h"
 #include "hw/machine/machine.h"
+#include "hw/machine/smbios.h"
 
 struct device;
 
@@ -30,7 +31,8 @@ struct boot_plan {
     const struct machine_config *cfg;
     uint64_t below_4g;        /* RAM from 0 on */
     struct acpi_tables *acpi; /* NULL: none */
-    bool screen;              /* there is a display adapter */
+    struct smbios_tables smbios;
+    bool screen; /* there is a display adapter */
     /* --- */
     bool firmware; /* through firmware */
     struct boot_e820 e820[BOOT_E820_MAX];
@@ -75,6 +77,8 @@ int boot_zero(struct boot_plan *plan, uint64_t addr, uint64_t len, const char *w
 #define BOOT_GDT_ADDR     0x0009f000u
 #define BOOT_CMDLINE_MAX  0x00010000u
 #define BOOT_RSDP_ADDR    0x000f5000u
+#define BOOT_SMBIOS_ADDR  0x000f6000u
+#define BOOT_SMBIOS_END   0x000ff000u
 #define BOOT_STACK_ADDR   0x00080000u
 #define BOOT_CS           0x10
 #define BOOT_DS           0x18

@@ -162,6 +162,7 @@ struct pci_info {
     uint8_t int_pin;     /* 1 = INTA# ..., 0: none */
     bool express;        /* 4 KiB of configuration space */
     bool multifunction;  /* default of the property */
+    bool suspend_power;  /* configuration survives S3 */
     const char *romfile; /* default option ROM */
 
     /*

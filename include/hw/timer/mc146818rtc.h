@@ -15,6 +15,9 @@ struct irq;
 /* Where IRQ8 goes, if not to the ISA bus. */
 void rtc_set_output(struct device *dev, struct irq *out);
 
+/* Pulsed at each alarm whose interrupt is enabled. */
+void rtc_set_alarm_output(struct device *dev, struct irq *out);
+
 /* CMOS memory: 0Eh to 7Fh, and 80h to FFh for the extended bank. */
 void rtc_set_memory(struct device *dev, unsigned addr, uint8_t val);
 uint8_t rtc_get_memory(const struct device *dev, unsigned addr);

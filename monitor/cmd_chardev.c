@@ -146,6 +146,17 @@ json_t *qmp_chardev_remove(struct monitor *m, json_t *args, struct error **err)
     return qmp_empty();
 }
 
+json_t *qmp_chardev_send_break(struct monitor *m, json_t *args, struct error **err)
+{
+    struct chardev *chr = find(m, arg_str(args, "id"), "Chardev", err);
+
+    if (!chr) {
+        return NULL;
+    }
+    chardev_send_event(chr, CHARDEV_BREAK);
+    return qmp_empty();
+}
+
 /* --- ring buffers ------------------------------------------------------------------------------- */
 
 static struct chardev *find_ringbuf(struct monitor *m, json_t *args, struct error **err)

@@ -6,6 +6,7 @@
 #include "hw/core/device.h"
 #include "hw/core/memory.h"
 #include "hw/intc/apic.h"
+#include "hw/intc/gsi.h"
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
 #include "hw/machine/machine.h"
@@ -13,6 +14,7 @@
 #include "monitor/machine_info.h"
 #include "system/cpu.h"
 #include "system/cpu_inspect.h"
+#include "system/cpu_mce.h"
 #include "system/runstate.h"
 
 struct vcpu *monitor_vcpu(struct monitor *m)
@@ -504,6 +506,60 @@ json_t *qmp_inject_nmi(struct monitor *m, json_t *args, struct error **err)
         vcpu_raise_event(vcpu_get(i), VCPU_EV_NMI);
     }
     return qmp_empty();
+}
+
+void hmp_mce(struct monitor *m, json_t *args)
+{
+    struct vcpu_mce e = {.bank = (unsigned)CLAMP(arg_int(args, "bank", 0), 0, 255),
+                         .status = (uint64_t)arg_int(args, "status", 0),
+                         .mcg_status = (uint64_t)arg_int(args, "mcg-status", 0),
+                         .addr = (uint64_t)arg_int(args, "addr", 0),
+                         .misc = (uint64_t)arg_int(args, "misc", 0)};
+    int64_t index = arg_int(args, "cpu", 0);
+    struct error *err = NULL;
+
+    if (index < 0 || index >= vcpu_count()) {
+        mon_puts(m, "Error: invalid CPU index\n");
+        return;
+    }
+    vcpu_gate_close();
+    int ret = vcpu_inject_mce(vcpu_get((unsigned)index), &e, &err);
+    vcpu_gate_open();
+    if (ret < 0) {
+        mon_error(m, err);
+    }
+}
+
+static bool is_gsi(struct device *dev, void *opaque)
+{
+    return !strcmp(dev->cls->name, "gsi");
+}
+
+static GString *irq_text(void)
+{
+    struct device *dev = device_for_each(is_gsi, NULL);
+    GString *out = g_string_new(NULL);
+
+    for (unsigned n = 0; dev && n < GSI_COUNT; n++) {
+        if (gsi_count(dev, n)) {
+            g_string_append_printf(out, "%2u: %" PRIu64 "\n", n, gsi_count(dev, n));
+        }
+    }
+    return out;
+}
+
+json_t *qmp_x_query_irq(struct monitor *m, json_t *args, struct error **err)
+{
+    GString *text = irq_text();
+    json_t *ret = json_pack("{s:s}", "human-readable-text", text->str);
+
+    g_string_free(text, TRUE);
+    return ret;
+}
+
+void hmp_info_irq(struct monitor *m, json_t *args)
+{
+    show(m, irq_text());
 }
 
 static bool show_controller(struct device *dev, void *opaque)

@@ -107,6 +107,7 @@ struct x86_cpu {
     uint64_t pat, mtrr_def, mtrr_fixed[11], mtrr_base[8], mtrr_mask[8];
     uint64_t misc_enable, tsc_offset, tsc_deadline, tsc_adjust, bios_sign, feature_control;
     uint64_t mcg_status, mcg_ctl, mce_banks[4 * 10];
+    uint64_t mcg_pending; /* IA32_MCG_STATUS of the machine check that waits (VCPU_EV_MCE) */
     uint64_t debugctl, spec_ctrl, xss;
     uint32_t smbase;
 

@@ -8,6 +8,7 @@
  * bit. A fault met on the way unwinds to the run loop, which calls x86_deliver() again; nothing has
  * been committed then, so RIP is still that of the first event.
  */
+#include "frontends/x86/msr.h"
 #include "frontends/x86/sys.h"
 #include "frontends/x86/mode.h"
 #include "system/runstate.h"
@@ -533,6 +534,18 @@ static void take_db_trap(struct x86_cpu *c)
     deliver_async(c, X86_DB);
 }
 
+/* A machine check while there is one, or that nobody is prepared for, ends it. SDM vol. 3B, 16.3.1.2. */
+static void take_mce(struct x86_cpu *c)
+{
+    vcpu_lower_event(&c->v, VCPU_EV_MCE);
+    if (!(c->cr4 & CR4_MCE) || (c->mcg_status & MCG_STATUS_MCIP)) {
+        enter_shutdown(c);
+        return;
+    }
+    c->mcg_status = c->mcg_pending | MCG_STATUS_MCIP;
+    deliver_async(c, X86_MC);
+}
+
 static void take_nmi(struct x86_cpu *c)
 {
     vcpu_lower_event(&c->v, VCPU_EV_NMI);
@@ -564,6 +577,10 @@ static bool take_one(struct x86_cpu *c, uint32_t ev)
         return false;
     if (c->v.debug.no_irq) /* a debugger steps: nothing from outside */
         ev = 0;
+    if (ev & VCPU_EV_MCE) {
+        take_mce(c);
+        return true;
+    }
     if ((ev & VCPU_EV_SMI) && !c->smm && !c->ss_shadow) {
         vcpu_lower_event(&c->v, VCPU_EV_SMI);
         x86_smm_enter(c);

@@ -60,4 +60,6 @@ enum {
     (BIT(0) | BIT(1) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(8) | BIT(13) | BIT(14) | BIT(15) |  \
      BIT(20) | BIT(24) | BIT(26) | BIT(27) | BIT(62))
 
+#define MCG_STATUS_MCIP BIT(2)
+
 #endif

@@ -19,6 +19,7 @@
 struct gsi {
     struct device dev;
     uint8_t levels[GSI_COUNT]; /* bit n: driver n asserts */
+    uint64_t counts[GSI_COUNT]; /* derived: rising edges, for the monitor */
 
     struct irq in[GSI_COUNT][GSI_SOURCES]; /* wiring */
     uint8_t used[GSI_COUNT];
@@ -46,8 +47,14 @@ static void input_changed(void *opaque, int n, int level)
     unsigned line = (unsigned)n / GSI_SOURCES;
     uint8_t bit = (uint8_t)(1u << n % GSI_SOURCES);
 
+    s->counts[line] += level && !s->levels[line];
     s->levels[line] = level ? s->levels[line] | bit : s->levels[line] & ~bit;
     drive(s, line);
+}
+
+uint64_t gsi_count(const struct device *dev, unsigned n)
+{
+    return n < GSI_COUNT ? to_gsi(dev)->counts[n] : 0;
 }
 
 struct irq *gsi_input(struct device *dev, unsigned n)

@@ -28,4 +28,7 @@ struct device *gsi_new(struct device *i8259, struct device *ioapic, struct error
  * taken. Ask in the same order in every run: state is saved by place. */
 struct irq *gsi_input(struct device *dev, unsigned n);
 
+/* How often line n has risen. */
+uint64_t gsi_count(const struct device *dev, unsigned n);
+
 #endif

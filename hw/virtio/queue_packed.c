@@ -89,6 +89,7 @@ static void publish_event(struct virtqueue *vq)
                       (uint16_t)(vq->last_avail | (vq->avail_wrap ? EVENT_WRAP : 0)));
         full_fence(); /* the place before the flags that make it count */
         virtq_store16(vq, vq->device + EVENT_FLAGS, EVENT_DESC);
+        full_fence(); /* before the ring is looked at again */
     }
 }
 

@@ -79,6 +79,7 @@ static void publish_event(struct virtqueue *vq)
 {
     if (virtio_has(vq->dev, VIRTIO_F_EVENT_IDX) && !vq->notify_off) {
         virtq_store16(vq, avail_event(vq), vq->last_avail);
+        full_fence(); /* before the ring is looked at again */
     }
 }
 

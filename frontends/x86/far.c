@@ -693,7 +693,7 @@ static void iret_to_vm86(struct x86_cpu *c, struct x86_stack *s, uint32_t ip, ui
     uint16_t sel[5];
 
     for (unsigned i = 0; i < 5; i++)
-        sel[i] = x86_pop(s, 4);
+        sel[i] = pop_selector(s, 4);
     if (ip > 0xffff)
         x86_fault(c, X86_GP);
     x86_put_eflags(c, drop_rf(c, flags & (EFL_ARITH | EFL_TF | EFL_IF | EFL_DF | EFL_IOPL | EFL_NT | EFL_RF | EFL_VM |
@@ -769,7 +769,7 @@ static void iret_protected(struct x86_cpu *c, unsigned size)
     check_return_cs(c, cs, &d);
     if ((cs & 3) > c->cpl || from64) {
         sp = x86_pop(&s, size);
-        iret_outer(c, &d, ip, flags, size, sp, x86_pop(&s, size));
+        iret_outer(c, &d, ip, flags, size, sp, pop_selector(&s, size));
         return;
     }
     x86_check_ip(c, &d, ip, 0);

@@ -213,6 +213,34 @@ static void user_lcall(void)
                  : : "r"(sel), "r"(user_off), "i"(UCODE));
 }
 
+static void iret_out(void)
+{
+    asm volatile("mov %w0, %%ss; mov %1, %%esp; iretl" : : "r"(sel), "r"(user_off));
+}
+static void user_end(void)
+{
+    asm volatile("int $0x80");
+}
+
+/* The frame of an IRET to ring 3 whose SS is at `ss_at`. */
+static void put_iret_frame(uint32_t ss_at)
+{
+    uint32_t frame[4] = {(uint32_t)user_end, UCODE, 2, (uint32_t)buffer + 0x800};
+
+    user_off = ss_at - 16;
+    for (unsigned i = 0; i < 4; i++)
+        *(uint32_t *)(buffer + user_off + 4 * i) = frame[i];
+    *(uint16_t *)(buffer + ss_at) = UDATA;
+}
+
+static void test_iret_slot(void)
+{
+    sel = S0;
+    set_gdt(S0, descriptor((uint32_t)buffer, 0xfff, 0x92, F_D));
+    put_iret_frame(0xffe);
+    expect("IRET, SS at the stack's end", iret_out, 0x80, 0);
+}
+
 static void test_selector_slots(void)
 {
     extern char user_retf_to[];
@@ -253,6 +281,7 @@ static void test_stack_faults(void)
     user_off = 0x2000;
     expect_user("[EBP] beyond the stack", user_stack_bp, SS, 0);
     test_selector_slots();
+    test_iret_slot();
 }
 
 static uint32_t last_zf;

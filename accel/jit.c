@@ -11,11 +11,13 @@
 #include "hw/core/clock.h"
 #include "hw/core/lock.h"
 #include "system/cpu.h"
+#include "system/cpu_inspect.h"
 #include "system/runstate.h"
 #include "translator/backend.h"
 #include "translator/debug.h"
 #include "translator/exec.h"
 #include "util/error.h"
+#include "util/log.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -199,6 +201,18 @@ void cpus_resume(void)
     device_lock_restore(taken);
 }
 
+static void log_reset(struct vcpu *cpu)
+{
+    GString *text;
+
+    if (!log_enabled(LOG_CPU_RESET))
+        return;
+    text = g_string_new(NULL);
+    vcpu_describe(cpu, log_enabled(LOG_FPU), text);
+    log_printf("reset of cpu %u\n%s", cpu->index, text->str);
+    g_string_free(text, TRUE);
+}
+
 /* While they are paused. */
 void cpus_reset(void)
 {
@@ -208,6 +222,7 @@ void cpus_reset(void)
         atomic_fetch_and(&cpu->events, VCPU_EV_INTR | VCPU_EV_STOP);
         cpu->halted = false;
         frontend->reset(cpu);
+        log_reset(cpu);
         vcpu_flush_everything(cpu);
         vcpu_context_changed(cpu);
         vcpu_poll_request(cpu);

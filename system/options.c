@@ -18,6 +18,7 @@
 #include "system/version.h"
 #include "util/error.h"
 #include "util/log.h"
+#include "util/perfmap.h"
 #include "util/trace.h"
 
 struct option_row {
@@ -577,6 +578,29 @@ static int set_logfile(struct options *o, const char *arg, struct error **err)
     return log_set_file(arg, err);
 }
 
+static int set_filter(struct options *o, const char *arg, struct error **err)
+{
+    if (log_set_filter(arg, err) < 0) {
+        error_prepend(err, "-dfilter: ");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int set_perfmap(struct options *o, const char *arg, struct error **err)
+{
+    return perfmap_open(err);
+}
+
+static int set_symbols(struct options *o, const char *arg, struct error **err)
+{
+    if (guest_symbols_load(arg, err) < 0) {
+        error_prepend(err, "-symbols: ");
+        return -EINVAL;
+    }
+    return 0;
+}
+
 static int set_trace(struct options *o, const char *arg, struct error **err)
 {
     if (asks_for_help(arg)) {
@@ -738,6 +762,9 @@ static const struct option_row rows[] = {
     {"pidfile",    "FILE",      "write the process id to FILE", set_pidfile},
     {"d",          "ITEM,...",  "what to log", set_log},
     {"D",          "FILE",      "where to (default: standard error)", set_logfile},
+    {"dfilter",    "RANGE,...", "log code only at these linear addresses: START..LAST, START+BYTES, START-BYTES", set_filter},
+    {"perfmap",    NULL,        "name translated code for perf, in /tmp/perf-PID.map", set_perfmap},
+    {"symbols",    "FILE",      "the guest's symbols for -perfmap: ELF file or System.map", set_symbols},
     {"trace",      "PATTERN",   "trace events to log", set_trace},
     {"version",    NULL,        "print the version", print_version},
     {"help",       NULL,        "print this", print_help},

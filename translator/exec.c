@@ -11,11 +11,13 @@
 
 #include "hw/core/memory.h"
 #include "system/cpu.h"
+#include "system/cpu_inspect.h"
 #include "translator/backend.h"
 #include "translator/debug.h"
 #include "translator/exec_state.h"
 #include "util/error.h"
 #include "util/log.h"
+#include "util/perfmap.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -325,10 +327,11 @@ static struct tb *finish_block(struct vcpu *cpu, const struct tb_key *key, uint3
                                uint32_t gen2)
 {
     struct ir_block *b = &cpu->exec->ir;
+    struct tb *tb;
 
     if (CONFIG_DEBUG)
         check_block(b);
-    if (log_enabled(LOG_OP))
+    if (log_enabled(LOG_OP) && log_in_filter(cpu->pc))
         log_block(b, "IR of", cpu->pc);
     if (backend->wants_opt) {
         if (!key->variant)
@@ -336,10 +339,13 @@ static struct tb *finish_block(struct vcpu *cpu, const struct tb_key *key, uint3
         opt_flags(b);
         if (CONFIG_DEBUG)
             check_block(b);
-        if (log_enabled(LOG_OP_OPT))
+        if (log_enabled(LOG_OP_OPT) && log_in_filter(cpu->pc))
             log_block(b, "optimised IR of", cpu->pc);
     }
-    return tb_make(cpu, key, b, gen1, gen2);
+    tb = tb_make(cpu, key, b, gen1, gen2);
+    if (unlikely(perfmap_enabled) && tb)
+        perfmap_add(tb->code, tb->code_size, cpu->pc);
+    return tb;
 }
 
 static int translate(struct vcpu *cpu, const struct tb_key *key, const uint8_t *code,
@@ -560,8 +566,21 @@ static void link_edge(struct vcpu *cpu, struct tb *tb)
 
 static void log_entry(struct vcpu *cpu, const struct tb *tb)
 {
-    log_printf("cpu %u: 0x%llx mode 0x%llx\n", cpu->index, (unsigned long long)cpu->pc,
-               (unsigned long long)tb->key.mode);
+    GString *text;
+
+    if (!log_in_filter(cpu->pc))
+        return;
+    log_lock();
+    if (log_enabled(LOG_EXEC))
+        log_printf("cpu %u: 0x%llx mode 0x%llx\n", cpu->index, (unsigned long long)cpu->pc,
+                   (unsigned long long)tb->key.mode);
+    if (log_enabled(LOG_CPU)) {
+        text = g_string_new(NULL);
+        vcpu_describe(cpu, log_enabled(LOG_FPU), text);
+        log_printf("cpu %u\n%s", cpu->index, text->str);
+        g_string_free(text, TRUE);
+    }
+    log_unlock();
 }
 
 static bool leaves_loop(struct vcpu *cpu, enum exec_exit why)
@@ -588,7 +607,7 @@ static bool run_block(struct vcpu *cpu, struct tb *tb)
     link_edge(cpu, tb);
     if (!(tb->variant & (TBV_ONE_INSN | TBV_UNSHARED)))
         exec_fill_jmp(cpu, cpu->pc, tb);
-    if (log_enabled(LOG_EXEC))
+    if (log_enabled(LOG_EXEC | LOG_CPU))
         log_entry(cpu, tb);
     x->one_insn = x->unshared = false;
     x->stats.entries++;

@@ -11,6 +11,7 @@
 #include <glib.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 uint32_t log_mask;
@@ -80,6 +81,64 @@ int log_parse_items(const char *text, uint32_t *mask, struct error **err)
     if (!ret)
         *mask = result;
     return ret;
+}
+
+/* --- the filter ------------------------------------------------------------- */
+
+#define FILTER_RANGES_MAX 64
+
+static struct log_range {
+    uint64_t first, last;
+} filter[FILTER_RANGES_MAX];
+static unsigned filter_count;
+
+static bool parse_range(const char *text, struct log_range *r)
+{
+    char *end;
+    uint64_t start, n;
+    char op;
+
+    errno = 0;
+    start = strtoull(text, &end, 0);
+    op = *end;
+    if (end == text || (op != '.' && op != '+' && op != '-') || (op == '.' && end[1] != '.'))
+        return false;
+    text = end + (op == '.' ? 2 : 1);
+    n = strtoull(text, &end, 0);
+    if (end == text || *end || errno)
+        return false;
+    if (op == '.')
+        *r = (struct log_range){start, n};
+    else if (op == '+')
+        *r = (struct log_range){start, start + n - 1};
+    else
+        *r = (struct log_range){start - n + 1, start};
+    return (op == '.' || n) && r->first <= r->last;
+}
+
+int log_set_filter(const char *text, struct error **err)
+{
+    char **words = g_strsplit(text, ",", -1);
+    unsigned n = 0;
+    int ret = 0;
+
+    for (char **w = words; *w && !ret; w++) {
+        if (n == FILTER_RANGES_MAX || !parse_range(*w, &filter[n++])) {
+            error_set(err, "'%s' is not a range START..LAST, START+BYTES or START-BYTES", *w);
+            ret = -EINVAL;
+        }
+    }
+    g_strfreev(words);
+    filter_count = ret ? 0 : n;
+    return ret;
+}
+
+bool log_in_filter(uint64_t pc)
+{
+    for (unsigned i = 0; i < filter_count; i++)
+        if (pc >= filter[i].first && pc <= filter[i].last)
+            return true;
+    return !filter_count;
 }
 
 void log_print_help(void)

@@ -76,12 +76,20 @@ static bool keep_data(struct tb *tb, uint32_t entry)
     return true;
 }
 
+/* Is the block that is being made one to log? */
+static bool logs_block(void)
+{
+    const struct vcpu *cpu = exec_current();
+
+    return log_enabled(LOG_OUT_ASM) && (!cpu || log_in_filter(cpu->pc));
+}
+
 static int jit_compile(struct tb *tb, const struct ir_block *b, const struct code_span *to)
 {
     uint32_t entry;
     int used;
 
-    if (log_enabled(LOG_OUT_ASM))
+    if (logs_block())
         jit_note_begin();
     used = emit_block(emitter, tb, b, to, &entry);
     if (used < 0)
@@ -90,7 +98,7 @@ static int jit_compile(struct tb *tb, const struct ir_block *b, const struct cod
         return -ENOSPC;
     tb->code = to->rx + entry;
     counters.blocks++;
-    if (log_enabled(LOG_OUT_ASM))
+    if (logs_block())
         jit_log_block(tb, b, to->rw + entry, entry, (unsigned)used - entry);
     return used;
 }

@@ -116,7 +116,7 @@ static bool translate_one(struct gen *g, const uint8_t *code, unsigned avail)
         return false;
     if (status != X86_DECODE_OK && !in.len)
         in.len = 1;
-    if (log_enabled(LOG_IN_ASM))
+    if (log_enabled(LOG_IN_ASM) && log_in_filter(g->cpu->v.pc))
         log_insn(g, &in, code);
     gen_insn(g, &in, status);
     if (!g->ended && (g->stepping || in_shadow))
@@ -157,7 +157,7 @@ int x86_translate(struct vcpu *v, const struct tb_key *key, const uint8_t *code,
 
     gen_init(&g, v, key, b);
     g.off = key->phys & (SOFTTLB_PAGE - 1);
-    if (log_enabled(LOG_IN_ASM))
+    if (log_enabled(LOG_IN_ASM) && log_in_filter(v->pc))
         x86_disas_log_block(key->phys, key->mode);
     if (code2) {
         translate_straddling(&g, code, avail, code2);

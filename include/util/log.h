@@ -60,6 +60,13 @@ void log_set_mask(uint32_t mask);
 /* "in_asm,cpu", "all", "none" to a mask. */
 int log_parse_items(const char *text, uint32_t *mask, struct error **err);
 
+/*
+ * -dfilter: items about guest code (in_asm, op, out_asm, exec, cpu) only within these linear
+ * addresses: "start..last", "start+bytes" or "start-bytes" (before start), with commas.
+ */
+int log_set_filter(const char *text, struct error **err);
+bool log_in_filter(uint64_t pc); /* true without a filter */
+
 /* Lines "name  help" for -d help. */
 void log_print_help(void);
 

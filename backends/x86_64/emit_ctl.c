@@ -354,12 +354,36 @@ static void jump_back(struct emit *e, uint32_t to)
     asm_jmp_off(&e->a, to);
 }
 
+/* The address back from its difference to the entry's tag, and what the access is: as a stub does it. */
+static void slow_in_place(struct emit *e, const struct cold *c)
+{
+    int32_t table = mem_tlb_offset(acc_class(c->info), acc_flags(c->info) & ACC_WRITE);
+    struct opnd r = opnd_reg(c->addr), tag = opnd_memx(RSP, c->index, 0, table);
+    struct opnd addr = opnd_mem(RSP, SPILL_OFF(SPILL_ADDR)), info = opnd_mem(RSP, SPILL_OFF(SPILL_INFO));
+    struct opnd value = opnd_imm((int32_t)c->info);
+
+    asm_alu(&e->a, ALU_XOR, S64, &r, &tag, false);
+    asm_mov(&e->a, S64, &addr, &r);
+    asm_mov(&e->a, S32, &info, &value);
+}
+
+static void call_slow(struct emit *e, const struct cold *c)
+{
+    const uint8_t *stub = stub_slow(c->addr, c->index, c->info);
+
+    if (!stub) {
+        slow_in_place(e, c);
+        stub = stub_slow_common(c->addr, c->index, c->info);
+    }
+    call_stub(e, stub);
+}
+
 static void cold_mem(struct emit *e, const struct cold *c)
 {
     uint32_t len = c->after - c->resume;
 
     cold_side(e, c);
-    call_stub(e, stub_slow(c->addr, c->index, c->info));
+    call_slow(e, c);
     jump_back(e, c->resume);
     if (!c->store)
         return;
@@ -377,7 +401,7 @@ static void cold_mem(struct emit *e, const struct cold *c)
 static void cold_window(struct emit *e, const struct cold *c)
 {
     cold_side(e, c);
-    call_stub(e, stub_slow(c->addr, c->index, c->info));
+    call_slow(e, c);
     jump_back(e, c->resume);
     asm_imm(&e->a, c->pc, 2);
 }

@@ -30,7 +30,7 @@
 #endif
 
 #define MAX_HELPERS 512
-enum { SLOW_PAIRS = SCRATCHES * SCRATCHES, SLOW_SLOTS = 4096 };
+enum { SLOW_PAIRS = SCRATCHES * SCRATCHES, SLOW_SLOTS = 4096, HELPER_STUB = 10 /* bytes */ };
 
 struct stubs stubs;
 const struct ir_helper *stub_helper_table;
@@ -630,6 +630,11 @@ static void make_slow_commons(void)
         }
 }
 
+const uint8_t *stub_slow_common(unsigned addr, unsigned index, uint32_t info)
+{
+    return slow_common[!!(acc_flags(info) & ACC_WINDOW)][pair_number(addr, index)];
+}
+
 /* On entry `addr` is the address xor the entry's tag, `index` the entry's offset. */
 static void make_slow(unsigned addr, unsigned index, uint32_t info)
 {
@@ -639,7 +644,13 @@ static void make_slow(unsigned addr, unsigned index, uint32_t info)
     asm_alu(&a, ALU_XOR, S64, &r, &tag, false);
     store(RSP, 8 + SPILL_OFF(SPILL_ADDR), addr);
     store_imm(S32, RSP, 8 + SPILL_OFF(SPILL_INFO), (int32_t)info);
-    asm_branch_to(&a, ASM_JMP, rx, slow_common[!!(acc_flags(info) & ACC_WINDOW)][pair_number(addr, index)]);
+    asm_branch_to(&a, ASM_JMP, rx, stub_slow_common(addr, index, info));
+}
+
+/* Those of helpers must fit later: blocks can do without the others. */
+static bool room_for_slow(void)
+{
+    return !a.full && (size_t)(a.end - a.p) > 64 + HELPER_STUB * MAX_HELPERS;
 }
 
 const uint8_t *stub_slow(unsigned addr, unsigned index, uint32_t info)
@@ -653,7 +664,7 @@ const uint8_t *stub_slow(unsigned addr, unsigned index, uint32_t info)
         if (!slow_stub[h].key)
             break;
     }
-    if (slow_stub[h].key || !room())
+    if (slow_stub[h].key || !room_for_slow())
         return NULL;
     slow_stub[h].key = key;
     slow_stub[h].code = rx + asm_off(&a);

@@ -24,8 +24,10 @@ static inline unsigned acc_memflags(uint32_t info) { return info >> 18 & 3; }
 static inline unsigned acc_flags(uint32_t info) { return info >> 20; }
 
 int stubs_init(const struct code_span *span, struct error **err);
-/* `call`ed from blocks; NULL: no room left */
+/* `call`ed from blocks; NULL: no room left (of sizes and kinds there are more than stubs fit) */
 const uint8_t *stub_slow(unsigned addr_reg, unsigned index_reg, uint32_t info);
+/* What to call when the block has done a stub's work: see call_slow(). */
+const uint8_t *stub_slow_common(unsigned addr_reg, unsigned index_reg, uint32_t info);
 struct ir_helper;
 const uint8_t *stub_helper(unsigned n, const struct ir_helper *table);
 /* What enter() returns. */

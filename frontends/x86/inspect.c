@@ -346,10 +346,12 @@ static struct vcpu_mapping narrow(const struct table_walk *w, const struct vcpu_
     return m;
 }
 
+/* A table that follows itself shows the same again (Linux fills half a terabyte so): it is listed once. */
 static bool list_table(struct table_walk *w, gpa_t table, unsigned level, gva_t base,
                        const struct vcpu_mapping *above)
 {
     uint64_t span = BIT(w->p->shift[level]);
+    gpa_t last = 0; /* table of the entry before */
 
     if (!w->budget--) {
         return false;
@@ -367,8 +369,12 @@ static bool list_table(struct table_walk *w, gpa_t table, unsigned level, gva_t 
             if (!w->fn(&m, w->opaque)) {
                 return false;
             }
-        } else if (!list_table(w, e & ENTRY_ADDR, level + 1, base + i * span, &m)) {
-            return false;
+            last = 0;
+        } else if ((e & ENTRY_ADDR) != last) {
+            last = e & ENTRY_ADDR;
+            if (!list_table(w, last, level + 1, base + i * span, &m)) {
+                return false;
+            }
         }
     }
     return true;

@@ -41,7 +41,7 @@ struct vcpu_mapping {
 /* Where a linear address is; false if the page tables say nowhere. */
 bool vcpu_translate(const struct vcpu *cpu, gva_t addr, struct vcpu_mapping *out);
 
-/* Every mapping in the order of addresses. False if fn has ended it by returning false, or there
+/* Every mapping in the order of addresses, but for tables that repeat the one before them. False if fn has ended it by returning false, or there
  * are too many tables (a guest can make them endless). */
 bool vcpu_for_each_mapping(const struct vcpu *cpu,
                            bool (*fn)(const struct vcpu_mapping *m, void *opaque), void *opaque);

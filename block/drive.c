@@ -20,6 +20,11 @@ static const struct {
 /* The host's page cache is always used: none and directsync differ from writeback and writethrough
  * in nothing the guest sees. */
 static const char *const interface_names[] = {"none", "ide", "floppy", "virtio", "scsi", NULL};
+
+const char *drive_interface_name(enum drive_interface interface)
+{
+    return interface_names[interface];
+}
 static const char *const media_names[] = {"disk", "cdrom", NULL};
 enum cache_mode { CACHE_WRITEBACK, CACHE_WRITETHROUGH, CACHE_NONE, CACHE_DIRECTSYNC, CACHE_UNSAFE };
 static const char *const cache_names[] = {"writeback",  "writethrough", "none",

@@ -175,6 +175,29 @@ static int make_drives(struct options *o, struct error **err)
     return 0;
 }
 
+static void find_unattached(struct block_device *dev, void *opaque)
+{
+    struct block_device **found = opaque;
+
+    if (block_options(dev)->interface != DRIVE_IF_NONE && !block_attached(dev)) {
+        *found = dev;
+    }
+}
+
+/* A drive the guest will not see is a mistake, unless it waits for a -device. */
+static int check_drives(struct error **err)
+{
+    struct block_device *dev = NULL;
+
+    block_device_for_each(find_unattached, &dev);
+    if (dev) {
+        error_set(err, "-drive: the machine has no place for drive '%s' (if=%s)", block_id(dev),
+                  drive_interface_name(block_options(dev)->interface));
+        return -ENODEV;
+    }
+    return 0;
+}
+
 /* --- the machine ------------------------------------------------------------------------------ */
 
 static int check_limits(const struct machine_class *m, const struct options *o, struct error **err)
@@ -255,6 +278,9 @@ static int build_machine(struct options *o, struct error **err)
             error_prepend(err, "-device: ");
             return -EINVAL;
         }
+    }
+    if (check_drives(err) < 0) {
+        return -EINVAL;
     }
     device_hotplug_begin();
     reset_handler_add(&cpus);

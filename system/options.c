@@ -535,6 +535,13 @@ static int set_display(struct options *o, const char *arg, struct error **err)
     return 0;
 }
 
+static int set_floppy(struct options *o, const char *arg, struct error **err)
+{
+    error_set(err, "there is no floppy drive for '%s': -hda boots most images of floppy disks, and so "
+                   "does -kernel memdisk -initrd IMAGE", arg);
+    return -EINVAL;
+}
+
 /* There is no VNC server yet: only its absence can be asked for, as test scripts do. */
 static int set_vnc(struct options *o, const char *arg, struct error **err)
 {
@@ -722,6 +729,8 @@ static const struct option_row rows[] = {
     {"hdb",        "FILE",      "... the second", set_hdb},
     {"hdc",        "FILE",      "... the third", set_hdc},
     {"hdd",        "FILE",      "... the fourth", set_hdd},
+    {"fda",        "FILE",      "refused: there is no floppy drive", set_floppy},
+    {"fdb",        "FILE",      "... nor a second", set_floppy},
     {"cdrom",      "FILE",      "CD-ROM image, as the third IDE drive", set_cdrom},
     {"drive",      "file=FILE[,if=,index=,media=,format=,readonly=,snapshot=,cache=,id=,serial=]", "a drive", set_drive},
     {"snapshot",   NULL,        "forget what the guest writes to its drives", set_snapshot},

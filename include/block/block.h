@@ -64,6 +64,7 @@ enum drive_interface {
     DRIVE_IF_SCSI,
     DRIVE_IF_COUNT
 };
+const char *drive_interface_name(enum drive_interface interface);
 
 /* How an attached device hears of its medium. Device lock held. */
 struct block_device_ops {

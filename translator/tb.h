@@ -85,7 +85,7 @@ struct tb {
     uint16_t guest_bytes;
     uint8_t guest_insns, n_exits, mmu_idx, pc_bits;
     uint8_t region;
-    bool windows; /* the backend has compiled some (opt_windows) */
+    uint8_t host; /* the backend's own use */
     bool more;    /* has a struct tb_more */
     bool invalid; /* atomic; never entered from the run loop again */
     struct tb_edge edge[]; /* n_exits */

@@ -162,6 +162,7 @@ static void begin(struct emit *e, struct tb *tb, const struct ir_block *b, const
     e->img = OSZAPC;
     e->pc = (int64_t)(tb->key.phys & (SOFTTLB_PAGE - 1));
     e->dirty = e->folding = e->windows = false;
+    e->soft = 0;
     e->lock = e->fold_lock = 0;
     e->slots = 0;
     e->n_cold = e->n_borrowed = 0;
@@ -192,6 +193,11 @@ int emit_block(struct emit *e, struct tb *tb, const struct ir_block *b, const st
     scan(e);
     emit_entry(e);
     *entry = asm_off(&e->a);
+    e->flags_dead = !e->live;
+    if (e->flags_dead) { /* two bytes to be overwritten: see jit.h */
+        asm_byte(&e->a, 0x66);
+        asm_byte(&e->a, 0x90);
+    }
     side_begin(&e->side, &(struct side_entry){.off = *entry, .pc = e->pc});
     for (unsigned i = 0; i < b->n_insns && !e->a.full; i++)
         emit_one(e, i);

@@ -32,6 +32,7 @@ struct cold {
     uint8_t addr, index; /* MEM: registers */
     uint8_t host_flags;
     uint8_t slot;
+    bool soft;           /* EDGE_STUB */
     bool store;          /* MEM: may have to be done on the bounce buffer and committed */
     uint8_t n_fields;
     uint32_t field[2];   /* rel32 fields that lead here */
@@ -62,6 +63,8 @@ struct emit {
     bool folding;           /* the operand's scratches stay for the next insn */
     uint8_t fold_lock;      /* as does this window's */
     bool windows;           /* the block has some */
+    bool flags_dead;        /* the block overwrites all flags before anything looks at them */
+    uint8_t soft;           /* exit slots that are soft edges (jit.h) */
     uint8_t keep;           /* of live: flags this insn does not define */
     uint8_t borrowed[4], n_borrowed;
     unsigned n_cold;
@@ -110,6 +113,7 @@ void flags_set(struct emit *e, unsigned defined, unsigned clobbered);
 void flags_want_carry(struct emit *e);               /* C into the host's carry flag */
 unsigned flags_cond(struct emit *e, unsigned cond);  /* host condition equal to cond now */
 void flags_to_image(struct emit *e, unsigned which);
+void flags_save_host(struct emit *e); /* the host's as they are, all of them */
 static inline unsigned emit_fdef(const struct emit *e)
 {
     return e->in->fdef;

@@ -2,14 +2,15 @@
 /*
  * Control: guest instructions, helper calls, skips, guards, and the ways out of a block.
  *
- * All live flags are in vcpu.flags wherever a block is left or joined. An edge inside the page is
- * one patchable jump (or conditional jump); one that leaves the page jumps to a check in front of
- * the block it is linked to.
+ * All live flags are in vcpu.flags wherever a block is left or joined, except at soft edges (jit.h).
+ * An edge inside the page is one patchable jump (or conditional jump); one that leaves the page
+ * jumps to a check in front of the block it is linked to.
  * Polls keep the flags: they load through vcpu.poll_ptr, and the fault (signals.c) leaves. That
  * check and indirect jumps compare vcpu.live_ctx anyway, which polls for nothing.
  */
 #include "backends/x86_64/emit.h"
 #include "backends/x86_64/forms.h"
+#include "backends/x86_64/jit.h"
 #include "translator/tb.h"
 
 void emit_insn(struct emit *e, unsigned arg)
@@ -184,21 +185,31 @@ static void poll_load(struct emit *e)
 }
 
 /* The block's one patchable jump for this slot. */
-static void patchable(struct emit *e, unsigned slot, uint32_t field)
+static void patchable(struct emit *e, unsigned slot, uint32_t field, bool soft)
 {
+    struct cold *c = emit_cold(e, COLD_EDGE_STUB, field);
+
     e->patch[slot] = field;
-    emit_cold(e, COLD_EDGE_STUB, field)->slot = (uint8_t)slot;
+    e->soft |= (uint8_t)(soft << slot);
+    c->slot = (uint8_t)slot;
+    c->soft = soft;
 }
 
-static void edge_in_page(struct emit *e, unsigned slot, bool poll, int64_t poll_pc)
+static void edge_in_page(struct emit *e, unsigned slot, bool poll, int64_t poll_pc, bool soft)
 {
     if (poll) {
-        struct side_entry s = {asm_off(&e->a), poll_pc, 0}; /* all flags are saved */
+        struct side_entry s = {asm_off(&e->a), poll_pc, soft ? OSZAPC : 0};
         side_add(&e->side, &s);
         poll_load(e);
     }
     align_patch(e, 1);
-    patchable(e, slot, asm_jmp_fwd(&e->a));
+    patchable(e, slot, asm_jmp_fwd(&e->a), soft);
+}
+
+/* Is the edge's only jump right here, and are all flags in EFLAGS, some nowhere else? */
+static bool can_be_soft(const struct emit *e, unsigned slot)
+{
+    return e->uses[slot] == 1 && in_page(e, slot) && e->host == OSZAPC && e->img != OSZAPC;
 }
 
 /* r8 += off, wrapped to the width of a PC */
@@ -223,24 +234,26 @@ static void edge_to_page(struct emit *e, unsigned slot)
     asm_mov(&e->a, S64, &r8, &m);
     add_page_offset(e, e->tb->edge[slot].off & ~(int64_t)(SOFTTLB_PAGE - 1));
     align_patch(e, 1);
-    patchable(e, slot, asm_jmp_fwd(&e->a));
+    patchable(e, slot, asm_jmp_fwd(&e->a), false);
 }
 
 void emit_exit(struct emit *e, unsigned arg)
 {
     unsigned slot = e->in->aux;
+    bool soft = can_be_soft(e, slot);
 
     (void)arg;
-    flags_to_image(e, OSZAPC);
+    if (!soft)
+        flags_to_image(e, OSZAPC);
     if (e->uses[slot] > 1)
         emit_cold(e, COLD_EDGE, asm_jmp_fwd(&e->a))->slot = (uint8_t)slot;
     else if (in_page(e, slot))
-        edge_in_page(e, slot, e->b->exits[slot].poll, e->b->exits[slot].off);
+        edge_in_page(e, slot, e->b->exits[slot].poll, e->b->exits[slot].off, soft);
     else
         edge_to_page(e, slot);
 }
 
-static void exit_on(struct emit *e, unsigned cc)
+static void exit_on(struct emit *e, unsigned cc, bool soft)
 {
     unsigned slot = e->in->aux;
     bool poll = e->b->exits[slot].poll;
@@ -248,7 +261,7 @@ static void exit_on(struct emit *e, unsigned cc)
 
     if (e->uses[slot] == 1 && in_page(e, slot) && !(poll && e->dirty)) {
         align_patch(e, 2);
-        patchable(e, slot, asm_jcc_fwd(&e->a, cc));
+        patchable(e, slot, asm_jcc_fwd(&e->a, cc), soft);
         return;
     }
     c = emit_cold(e, COLD_EDGE, asm_jcc_fwd(&e->a, cc));
@@ -268,20 +281,22 @@ static void poll_before(struct emit *e)
 
 void emit_exit_if(struct emit *e, unsigned arg)
 {
-    unsigned cc;
+    unsigned slot = e->in->aux, cc;
+    bool soft = can_be_soft(e, slot) && !(e->b->exits[slot].poll && e->dirty);
 
     (void)arg;
-    flags_to_image(e, OSZAPC);
+    if (!soft)
+        flags_to_image(e, OSZAPC);
     poll_before(e);
     cc = flags_cond(e, e->in->cond);
-    exit_on(e, cc);
+    exit_on(e, cc, soft);
 }
 
 void emit_exit_ifz(struct emit *e, unsigned arg)
 {
     (void)arg;
     poll_before(e);
-    exit_on(e, test_zero(e));
+    exit_on(e, test_zero(e), false);
 }
 
 /* The jump table (vcpu.h): target in r8. */
@@ -426,14 +441,24 @@ static void cold_edge(struct emit *e, struct cold *c)
     }
     e->shared[slot] = asm_off(&e->a);
     if (in_page(e, slot))
-        edge_in_page(e, slot, e->b->exits[slot].poll, e->b->exits[slot].off);
+        edge_in_page(e, slot, e->b->exits[slot].poll, e->b->exits[slot].off, false);
     else
         edge_to_page(e, slot);
+}
+
+/* In front of a soft edge's stub: SAVER bytes, the jump of which is patchable. */
+static void cold_saver(struct emit *e)
+{
+    flags_save_host(e);
+    asm_byte(&e->a, 0xe9);
+    asm_imm(&e->a, 0, 4);
 }
 
 /* What an unlinked edge does: the return address names it. */
 static void cold_edge_stub(struct emit *e, const struct cold *c, const uint8_t *stub)
 {
+    if (c->soft)
+        cold_saver(e);
     call_stub(e, stub);
     e->stub_off[c->slot] = asm_off(&e->a);
     if (e->tb->edge[c->slot].off != (int32_t)e->tb->edge[c->slot].off)
@@ -458,6 +483,8 @@ void emit_cold_code(struct emit *e)
         struct cold c = e->cold[i];
         if (e->a.full)
             return;
+        if (c.soft)
+            align_patch(e, SAVER - 4);
         for (unsigned k = 0; k < c.n_fields; k++)
             asm_bind32(&e->a, c.field[k]);
         switch (c.kind) {

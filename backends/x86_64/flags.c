@@ -15,7 +15,7 @@ static struct opnd image(void)
     return opnd_mem(RSP, VCPU_OFF(flags));
 }
 
-static void save_host(struct emit *e)
+void flags_save_host(struct emit *e)
 {
     struct opnd m = opnd_mem(RSP, 8);
 
@@ -32,7 +32,7 @@ static void save_merged(struct emit *e, unsigned old)
     struct opnd keep = opnd_imm((int32_t)mask), drop = opnd_imm((int32_t)~mask);
 
     asm_mov(&e->a, S32, &r, &m);
-    save_host(e);
+    flags_save_host(e);
     asm_alu(&e->a, ALU_AND, S32, &r, &keep, false);
     asm_alu(&e->a, ALU_AND, S32, &m, &drop, false);
     asm_alu(&e->a, ALU_OR, S32, &m, &r, false);
@@ -52,7 +52,7 @@ void flags_to_image(struct emit *e, unsigned which)
         save_merged(e, old);
         return;
     }
-    save_host(e);
+    flags_save_host(e);
     e->img = e->host;
 }
 

@@ -66,11 +66,11 @@ static bool keep_data(struct tb *tb, uint32_t entry)
     if (!side)
         return false;
     memcpy(side, emitter->side.buf, emitter->side.len);
-    tb->windows = emitter->windows;
+    tb->host = (emitter->windows ? TB_WINDOWS : 0) | (emitter->flags_dead ? TB_FLAGS_DEAD : 0);
     tb->data_size = (uint16_t)emitter->side.len;
     for (unsigned i = 0; i < tb->n_exits; i++) {
         tb->edge[i].host[EDGE_PATCH] = emitter->patch[i] ? emitter->patch[i] - entry : 0;
-        tb->edge[i].host[EDGE_STUB] = emitter->stub_off[i] - entry;
+        tb->edge[i].host[EDGE_STUB] = (emitter->stub_off[i] - entry) | (emitter->soft >> i & 1 ? EDGE_SOFT : 0);
     }
     counters.side_bytes += emitter->side.len;
     return true;
@@ -112,14 +112,14 @@ static void patch_branch(const struct tb *tb, uint32_t field, const uint8_t *tar
     __atomic_store_n((int32_t *)(void *)tb_code_rw(at), rel, __ATOMIC_RELEASE);
 }
 
-static const uint8_t *edge_stub_call(const struct tb *tb, unsigned slot)
+static uint32_t edge_stub_off(const struct tb *tb, unsigned slot)
 {
-    return (const uint8_t *)tb->code + tb->edge[slot].host[EDGE_STUB] - 5;
+    return tb->edge[slot].host[EDGE_STUB] & ~EDGE_SOFT;
 }
 
 static void set_edge_stub(const struct tb *tb, unsigned slot, const uint8_t *stub)
 {
-    const uint8_t *at = (const uint8_t *)tb->code + tb->edge[slot].host[EDGE_STUB];
+    const uint8_t *at = (const uint8_t *)tb->code + edge_stub_off(tb, slot);
     int32_t rel = (int32_t)(stub - at);
 
     __atomic_store((int32_t *)(void *)tb_code_rw(at - 4), &rel, __ATOMIC_RELEASE);
@@ -131,35 +131,54 @@ static const uint8_t *edge_target(const struct tb *from, unsigned slot, const st
     return (const uint8_t *)to->code - (tb_edge_in_page(&from->edge[slot]) ? 0 : ENTRY_PAGE);
 }
 
+static void link_soft(const struct tb *from, unsigned slot, const struct tb *to)
+{
+    const uint8_t *stub = (const uint8_t *)from->code + edge_stub_off(from, slot) - 5;
+
+    patch_branch(from, edge_stub_off(from, slot) - 5 - 4, to->code);
+    patch_branch(from, from->edge[slot].host[EDGE_PATCH],
+                 to->host & TB_FLAGS_DEAD ? (const uint8_t *)to->code + FLAGS_DEAD_ENTRY : stub - SAVER);
+}
+
 static void jit_link(struct tb *from, unsigned slot, struct tb *to)
 {
     uint32_t patch = from->edge[slot].host[EDGE_PATCH];
 
     if (!patch)
         return;
-    if (to)
-        patch_branch(from, patch, edge_target(from, slot, to));
-    else if (from->edge[slot].off == (int32_t)from->edge[slot].off)
+    if (!to)
         set_edge_stub(from, slot, stubs.edge_table);
+    else if (from->edge[slot].host[EDGE_STUB] & EDGE_SOFT)
+        link_soft(from, slot, to);
+    else
+        patch_branch(from, patch, edge_target(from, slot, to));
 }
 
 static void jit_unlink(struct tb *from, unsigned slot)
 {
-    uint32_t patch = from->edge[slot].host[EDGE_PATCH];
+    uint32_t patch = from->edge[slot].host[EDGE_PATCH], stub = edge_stub_off(from, slot) - 5;
+    bool soft = from->edge[slot].host[EDGE_STUB] & EDGE_SOFT;
 
     if (!patch)
         return;
     set_edge_stub(from, slot, stubs.edge);
-    patch_branch(from, patch, edge_stub_call(from, slot));
+    if (soft)
+        patch_branch(from, stub - 4, (const uint8_t *)from->code + stub);
+    patch_branch(from, patch, (const uint8_t *)from->code + stub - (soft ? SAVER : 0));
 }
 
-/* The first instruction (never a single byte) becomes a jump to the call of stubs.stale. */
+/*
+ * The first instruction (never a single byte) becomes a jump to the call of stubs.stale. The block's
+ * own edges are off their targets' lists already: whoever is still in it must not take them.
+ */
 static void jit_invalidate(struct tb *tb)
 {
     static const uint8_t jump_back[2] = {0xeb, (uint8_t)-(ENTRY_STALE + 2)};
     uint16_t v;
 
-    memcpy(&v, jump_back, 2);
+    for (unsigned i = 0; i < tb->n_exits; i++)
+        jit_unlink(tb, i);
+    memcpy(&v, jump_back, 2); /* last: the first instruction may be an edge's jump */
     __atomic_store_n((uint16_t *)(void *)tb_code_rw(tb->code), v, __ATOMIC_RELEASE);
 }
 
@@ -186,7 +205,7 @@ static enum exec_exit edge_taken(struct vcpu *cpu)
     uint32_t off = (uint32_t)(ra - (const uint8_t *)tb->code);
     unsigned slot = 0;
 
-    while (slot < tb->n_exits && tb->edge[slot].host[EDGE_STUB] != off)
+    while (slot < tb->n_exits && edge_stub_off(tb, slot) != off)
         slot++;
     assert(slot < tb->n_exits);
     cpu->tb = tb;

@@ -11,8 +11,21 @@
  */
 enum {
     EDGE_PATCH, /* rel32 field of the edge's jump; 0: it has none */
-    EDGE_STUB,  /* behind the edge's call of its stub */
+    EDGE_STUB,  /* behind the edge's call of its stub; with EDGE_SOFT */
 };
+
+/*
+ * A soft edge jumps with all flags in the host's EFLAGS, to code in front of the call of its stub
+ * that saves them and jumps on. Linking to a block that overwrites them (TB_FLAGS_DEAD) makes it
+ * jump there directly, behind the block's first instruction: that one is for arrivals with the
+ * flags saved, as invalidation overwrites it, which must not catch the others. They are caught by
+ * unlinking.
+ */
+#define EDGE_SOFT (1u << 31)
+enum { SAVER = 11 /* bytes of that code */, FLAGS_DEAD_ENTRY = 2 };
+
+/* tb.host */
+enum { TB_WINDOWS = 1 /* opt_windows has put some in */, TB_FLAGS_DEAD = 2 };
 
 /* In front of a block's entry: the call of stubs.stale, then the check of its page. */
 enum { ENTRY_STALE = 16, ENTRY_PAGE = 11 };

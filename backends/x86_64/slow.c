@@ -17,7 +17,7 @@ static void check_device_store(struct vcpu *cpu, uint64_t addr, uint32_t info)
 {
     struct tb *tb = backend->current(cpu);
 
-    if (tb && tb->windows &&
+    if (tb && tb->host & TB_WINDOWS &&
         softtlb_is_io(cpu, addr, acc_bytes(info), acc_class(info), acc_memflags(info)))
         exec_retry_unshared(cpu);
 }

@@ -44,8 +44,7 @@ void chardev_help(GString *out)
     }
 }
 
-void chardev_class_for_each(void (*fn)(const struct chardev_class *cls, void *opaque),
-                            void *opaque)
+void chardev_class_for_each(void (*fn)(const struct chardev_class *cls, void *opaque), void *opaque)
 {
     FOR_EACH_CLASS(p)
     {

@@ -27,6 +27,9 @@ static const struct opt_desc chardev_descs[] = {
     {"wait", OPT_BOOL, OPT_FIELD(struct chardev_opts, wait)},
     {"nodelay", OPT_BOOL, OPT_FIELD(struct chardev_opts, nodelay)},
     {"telnet", OPT_BOOL, OPT_FIELD(struct chardev_opts, telnet)},
+    {"websocket", OPT_BOOL, OPT_FIELD(struct chardev_opts, websocket)},
+    {"localaddr", OPT_STR, OPT_FIELD(struct chardev_opts, localaddr)},
+    {"localport", OPT_STR, OPT_FIELD(struct chardev_opts, localport)},
     {"reconnect", OPT_U32, OPT_FIELD(struct chardev_opts, reconnect), 0, 86400},
     {"reconnect-ms", OPT_U32, OPT_FIELD(struct chardev_opts, reconnect_ms), 0, 86400000},
     {.type = OPT_END},
@@ -127,6 +130,29 @@ static int with_telnet(char *text, struct chardev_opts *opts, struct error **err
     return split_host(text, opts, err);
 }
 
+static int with_websocket(char *text, struct chardev_opts *opts, struct error **err)
+{
+    opts->websocket = opts->server = true;
+    return split_host(text, opts, err);
+}
+
+/* "HOST:PORT@LOCALHOST:LOCALPORT", the second half optional. */
+static int with_datagrams(char *text, struct chardev_opts *opts, struct error **err)
+{
+    struct chardev_opts local = {.host = NULL};
+    char *at = strchr(text, '@');
+
+    if (at) {
+        *at = 0;
+        if (split_host(at + 1, &local, err) < 0) {
+            return -EINVAL;
+        }
+        opts->localaddr = *local.host ? local.host : NULL;
+        opts->localport = local.port;
+    }
+    return split_host(text, opts, err);
+}
+
 static int with_path(char *text, struct chardev_opts *opts, struct error **err)
 {
     opts->path = text;
@@ -135,12 +161,14 @@ static int with_path(char *text, struct chardev_opts *opts, struct error **err)
 
 /* Short forms of sockets: "NAME:WHERE,option=value...". */
 static const struct {
-    const char *prefix;
+    const char *prefix, *backend;
     int (*where)(char *text, struct chardev_opts *opts, struct error **err);
 } sockets[] = {
-    {"tcp:", with_host},
-    {"telnet:", with_telnet},
-    {"unix:", with_path},
+    {"tcp:", "socket", with_host},
+    {"telnet:", "socket", with_telnet},
+    {"websocket:", "socket", with_websocket},
+    {"udp:", "udp", with_datagrams},
+    {"unix:", "socket", with_path},
 };
 
 static struct chardev *new_socket(unsigned form, const char *text, struct chardev_opts *opts,
@@ -156,7 +184,7 @@ static struct chardev *new_socket(unsigned form, const char *text, struct charde
         error_set(err, "'%s' says no address", text);
     } else if (sockets[form].where(where, opts, err) == 0 &&
                opt_apply(&rest, chardev_descs, opts, text, err) == 0) {
-        chr = create("socket", opts, err);
+        chr = create(sockets[form].backend, opts, err);
     }
     opt_list_free(&list);
     return chr;

@@ -27,9 +27,10 @@
 #include "util/error.h"
 #include "util/trace.h"
 
-#define IN_MAX    4096
-#define CHUNK     4096        /* bytes of the user encoded at a time */
-#define OUT_LIMIT (64u << 10) /* more in `out` (answers to a client that does not read): it goes */
+#define IN_MAX      4096
+#define CHUNK       4096        /* bytes of the user encoded at a time */
+#define HANDSHAKE_S 10          /* a client that does not begin in this time goes */
+#define OUT_LIMIT   (64u << 10) /* more in `out` (answers to a client that does not read): it goes */
 
 struct chardev_socket {
     struct chardev chr;
@@ -51,7 +52,7 @@ struct chardev_socket {
     void *codec;
     GByteArray *in, *out;
     struct deferred deliver;
-    guint reconnect_timer;
+    guint reconnect_timer, handshake_timer;
 };
 
 static struct chardev_socket *socket_of(struct chardev *chr)
@@ -62,6 +63,7 @@ static struct chardev_socket *socket_of(struct chardev *chr)
 static void disconnect(struct chardev_socket *s);
 static void start_connecting(struct chardev_socket *s);
 static void deliver(void *opaque);
+static void stop_timer(guint *timer);
 
 /* --- what is watched -------------------------------------------------------------------------- */
 
@@ -180,6 +182,7 @@ static bool decode(struct chardev_socket *s, const uint8_t *buf, size_t len)
     bool go_on = (io.reply->len == 0 && ok) || flush_out(s);
     g_byte_array_free(io.reply, TRUE);
     if (go_on && !s->opened && codec_ready(s)) {
+        stop_timer(&s->handshake_timer);
         set_opened(s);
     }
     for (; io.breaks && s->opened; io.breaks--) {
@@ -267,6 +270,23 @@ static void label_peer(struct chardev_socket *s)
 
 static void connection_event(void *opaque, unsigned events);
 
+static gboolean too_slow(gpointer data)
+{
+    struct chardev_socket *s = data;
+
+    s->handshake_timer = 0;
+    disconnect(s);
+    return G_SOURCE_REMOVE;
+}
+
+static void stop_timer(guint *timer)
+{
+    if (*timer) {
+        g_source_remove(*timer);
+        *timer = 0;
+    }
+}
+
 /* There is a connection. */
 static void connected(struct chardev_socket *s)
 {
@@ -296,11 +316,14 @@ static void connected(struct chardev_socket *s)
         disconnect(s);
     } else if (codec_ready(s)) {
         set_opened(s);
+    } else {
+        s->handshake_timer = g_timeout_add_seconds(HANDSHAKE_S, too_slow, s);
     }
 }
 
 static void close_connection(struct chardev_socket *s)
 {
+    stop_timer(&s->handshake_timer);
     fd_watch_free(s->watch);
     pthread_mutex_lock(&s->chr.lock);
     s->watch = NULL;
@@ -532,9 +555,7 @@ static int open_fd(struct chardev_socket *s, const struct chardev_opts *opts, st
 
 static void release(struct chardev_socket *s)
 {
-    if (s->reconnect_timer) {
-        g_source_remove(s->reconnect_timer);
-    }
+    stop_timer(&s->reconnect_timer);
     deferred_cancel(&s->deliver);
     close_connection(s);
     for (unsigned i = 0; i < s->listeners; i++) {
@@ -557,8 +578,10 @@ static int check_options(const struct chardev_opts *opts, struct error **err)
         wrong = "takes reconnect= or reconnect-ms=, not both";
     } else if (opts->fd && (opts->reconnect || opts->reconnect_ms)) {
         wrong = "an inherited connection cannot be made again";
-    } else if (opts->telnet && !opts->server) {
-        wrong = "telnet is for servers";
+    } else if ((opts->telnet || opts->websocket) && !opts->server) {
+        wrong = "telnet and websocket are for servers";
+    } else if (opts->telnet && opts->websocket) {
+        wrong = "takes telnet= or websocket=, not both";
     }
     if (wrong) {
         error_set(err, "chardev socket: %s", wrong);
@@ -581,7 +604,7 @@ static int socket_open(struct chardev *chr, const struct chardev_opts *opts, str
     s->server = opts->server;
     s->nodelay = opts->nodelay && !opts->path;
     s->reconnect_ms = opts->reconnect_ms ? opts->reconnect_ms : opts->reconnect * 1000;
-    s->codec_class = opts->telnet ? &codec_telnet : NULL;
+    s->codec_class = opts->telnet ? &codec_telnet : opts->websocket ? &codec_websocket : NULL;
     chr->lossy = true;
     if (opts->fd) {
         ret = open_fd(s, opts, err);

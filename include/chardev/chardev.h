@@ -59,9 +59,10 @@ struct chardev_opts {
     uint32_t to;    /* listening: the last port to try */
     bool ipv4, ipv6;
     bool abstract, tight; /* path is a name in the abstract namespace, not padded with zeroes */
-    bool server, wait, nodelay, telnet;
-    uint32_t reconnect, reconnect_ms; /* client: try again after so many s, ms; 0: never */
-    bool hot;                         /* made while the machine runs: nothing may be waited for */
+    bool server, wait, nodelay, telnet, websocket;
+    const char *localaddr, *localport; /* udp */
+    uint32_t reconnect, reconnect_ms;  /* client: try again after so many s, ms; 0: never */
+    bool hot;                          /* made while the machine runs: nothing may be waited for */
 };
 
 /* A backend: main thread, device lock held, but for write (any thread, chardev's mutex held). */
@@ -107,7 +108,8 @@ struct chardev {
 /*
  * From the text of -chardev ("file,id=x,path=y") or the short forms of -serial, -monitor
  * ("stdio", "mon:stdio", "file:PATH", "chardev:ID", "null", "pty", "unix:PATH,OPTIONS",
- * "tcp:HOST:PORT,OPTIONS", "telnet:HOST:PORT,OPTIONS"). NULL with err set. chardev_new_short()
+ * "tcp:HOST:PORT,OPTIONS", "telnet:HOST:PORT,OPTIONS",
+ * "websocket:HOST:PORT,OPTIONS", "udp:HOST:PORT@LOCALHOST:LOCALPORT"). NULL with err set. chardev_new_short()
  * gives NULL without an error for "none". The _service form is that of what others connect to (gdb
  * stub, QMP): sockets of the short forms are servers that wait for nobody unless told otherwise.
  */

@@ -522,6 +522,93 @@ START_TEST(test_telnet)
 }
 END_TEST
 
+/* The example of RFC 6455, 1.3; frames in pieces, fragments, ping, close; a request that is none. */
+START_TEST(test_websocket)
+{
+    static const char request[] = "GET /chat HTTP/1.1\r\nHost: x\r\nupgrade: WebSocket\r\n"
+                                  "Connection: keep-alive, Upgrade\r\n"
+                                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                                  "Sec-WebSocket-Protocol: chat, binary\r\n"
+                                  "Sec-WebSocket-Version: 13\r\n\r\n";
+    static const char accepted[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                                   "Connection: Upgrade\r\n"
+                                   "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+                                   "Sec-WebSocket-Protocol: binary\r\n\r\n";
+    static const uint8_t hello[] = {0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d,
+                                    0x7f, 0x9f, 0x4d, 0x51, 0x58};
+    static const uint8_t parts[] = {0x02, 0x82, 0, 0,       0,    0,    'a', 'b', 0x89, 0x81, 1,
+                                    0,    0,    0, 'p' ^ 1, 0x80, 0x81, 0,   0,   0,    0,    'c'};
+    static const uint8_t pong[] = {0x8a, 1, 'p'}, out[] = {0x82, 2, 'h', 'i'};
+    static const uint8_t bye[] = {0x88, 0x82, 0, 0, 0, 0, 3, 0xe8}, bye_too[] = {0x88, 2, 3, 0xe8};
+    static const uint8_t unmasked[] = {0x82, 1, 'x'};
+
+    setup();
+    struct chardev *chr = make("websocket:127.0.0.1:0,wait=off");
+    int fd = tcp_client(AF_INET, port_of(chr));
+    say(fd, request, 100);
+    spin();
+    ck_assert_uint_eq(front.opened, 0);
+    say(fd, request + 100, sizeof(request) - 1 - 100);
+    until(&front.opened, 1);
+    expect(fd, accepted, sizeof(accepted) - 1);
+    for (unsigned i = 0; i < sizeof(hello); i++) {
+        say(fd, hello + i, 1);
+        spin();
+    }
+    ck_assert_str_eq(front.in->str, "Hello");
+    say(fd, parts, sizeof(parts));
+    expect(fd, pong, sizeof(pong));
+    ck_assert_str_eq(front.in->str, "Helloabc");
+    chardev_write(chr, "hi", 2);
+    expect(fd, out, sizeof(out));
+    say(fd, bye, sizeof(bye));
+    expect(fd, bye_too, sizeof(bye_too));
+    until(&front.closed, 1);
+    close(fd);
+    fd = tcp_client(AF_INET, port_of(chr));
+    say(fd, "GET / HTTP/1.0\r\n\r\n", 18);
+    expect(fd, "HTTP/1.1 400", 12);
+    close(fd);
+    spin();
+    fd = tcp_client(AF_INET, port_of(chr));
+    say(fd, request, sizeof(request) - 1);
+    until(&front.opened, 2);
+    say(fd, unmasked, sizeof(unmasked));
+    until(&front.closed, 2);
+    close(fd);
+    teardown();
+}
+END_TEST
+
+START_TEST(test_udp)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET}, from;
+    socklen_t len = sizeof(v4);
+    char buf[16];
+
+    setup();
+    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&v4, sizeof(v4)), 0);
+    getsockname(fd, (struct sockaddr *)&v4, &len);
+    struct chardev *chr = make("udp::%u", ntohs(v4.sin_port));
+    chardev_write(chr, "out", 3);
+    len = sizeof(from);
+    ck_assert_int_eq(recvfrom(fd, buf, sizeof(buf), 0, (struct sockaddr *)&from, &len), 3);
+    ck_assert_mem_eq(buf, "out", 3);
+    front.room = 2;
+    ck_assert_int_eq(sendto(fd, "back", 4, 0, (struct sockaddr *)&from, len), 4);
+    spin();
+    ck_assert_str_eq(front.in->str, "ba");
+    front.room = 9;
+    chardev_accept_input(chr);
+    spin();
+    ck_assert_str_eq(front.in->str, "back");
+    close(fd);
+    teardown();
+}
+END_TEST
+
 START_TEST(test_texts)
 {
     static const struct {
@@ -568,4 +655,4 @@ END_TEST
 
 TEST_MAIN("chardev_socket", test_unix_server, test_stale, test_tcp_server, test_slow_frontend,
           test_slow_client, test_client, test_tcp_client, test_wait, test_inherited, test_telnet,
-          test_texts)
+          test_websocket, test_udp, test_texts)

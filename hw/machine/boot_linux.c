@@ -237,7 +237,7 @@ static void fill_header(const struct boot_plan *plan, uint8_t *setup, const stru
 static int boot_by_setup(struct boot_plan *plan, const struct boot_file *kernel, size_t setup_len,
                          struct error **err)
 {
-    static const struct setup_place anywhere = {BOOT_INFO_ADDR, BOOT_CMDLINE_ADDR, KERNEL_ADDR};
+    static const struct setup_place anywhere = {BOOT_SETUP_ADDR, BOOT_SETUP_CMDLINE_ADDR, KERNEL_ADDR};
     struct setup_place at = {OLD_SETUP_ADDR, OLD_CMDLINE_ADDR, LOW_KERNEL_ADDR};
     unsigned version = ld_le16(kernel->data + VERSION);
     bool high = kernel->data[LOADFLAGS] & LOADED_HIGH;

@@ -11,8 +11,11 @@
 #define FW_CFG_SELECTOR     0x510
 #define FW_CFG_PLACE_KERNEL 0x8010
 
-/* struct boot_vector in memory */
-#define VECTOR       0x7100
+/* struct boot_vector in memory, behind the GDT. Our stack is above, below the EBDA: that of the BIOS
+ * may be where the kernel goes. */
+#define SEGMENT      0x9f00
+#define VECTOR       0x100
+#define STACK        0xc00
 #define REAL_SEGMENT (VECTOR + 0)
 #define REAL_SP      (VECTOR + 2)
 #define ENTRY        (VECTOR + 4)
@@ -63,11 +66,13 @@ init_done:
         lret
 
 boot:
+        mov     $SEGMENT, %cx
+        mov     %cx, %ds
+        mov     %cx, %ss
+        mov     $STACK, %esp
         mov     $FW_CFG_PLACE_KERNEL, %ax
         mov     $FW_CFG_SELECTOR, %dx
         out     %ax, %dx
-        xor     %ax, %ax
-        mov     %ax, %ds
         mov     REAL_SEGMENT, %ax
         test    %ax, %ax
         jz      multiboot
@@ -128,13 +133,13 @@ ranges_done:
         or      $1, %al
         mov     %eax, %cr0
         mov     %esi, %eax
-        mov     %cx, %ds                /* the descriptors are flat: no address changes */
+        mov     %cx, %ds                /* flat */
         mov     %cx, %es
         mov     %cx, %fs
         mov     %cx, %gs
         mov     %cx, %ss
-        mov     $0x7000, %esp
-        ljmpl   *ENTRY
+        mov     $(16 * SEGMENT + STACK), %esp
+        addr32 ljmpl *(16 * SEGMENT + ENTRY)
 
         .balign 512
 rom_end:

@@ -256,10 +256,10 @@ START_TEST(test_linux_setup)
     cfg.append = "vga=0x314 quiet";
     ck_assert_int_eq(boot(), 0);
     ck_assert(plan.firmware);
-    uint8_t *vector = guest_mem(BOOT_VECTOR_ADDR), *kernel = guest_mem(BOOT_INFO_ADDR);
-    ck_assert_uint_eq(ld_le16(vector), BOOT_INFO_ADDR >> 4);
+    uint8_t *vector = guest_mem(BOOT_VECTOR_ADDR), *kernel = guest_mem(BOOT_SETUP_ADDR);
+    ck_assert_uint_eq(ld_le16(vector), BOOT_SETUP_ADDR >> 4);
     ck_assert_mem_eq(guest_mem(0x100000), "LINUX", 5);
-    ck_assert_uint_eq(ld_le32(kernel + 0x228), BOOT_CMDLINE_ADDR);
+    ck_assert_uint_eq(ld_le32(kernel + 0x228), BOOT_SETUP_CMDLINE_ADDR);
     ck_assert_uint_eq(ld_le16(kernel + 0x1fa), 0x314);
     ck_assert_uint_eq(kernel[0x211], 0x81);
     image[0x211] = 0; /* zImage */
@@ -389,6 +389,7 @@ START_TEST(test_multiboot)
     st_le32(image + 0x110, 0x3f00); /* low memory is the kernel's: real-mode programs start there */
     st_le32(image + 0x10c, 0x4000);
     st_le32(image + 0x114, 0x4600);
+    st_le32(image + 0x118, 0xb000);
     ck_assert_int_eq(boot(), 0);
     make_multiboot(true);
     st_le32(image + 0x118, 0xfffffff0); /* bss */

@@ -75,6 +75,9 @@ int boot_zero(struct boot_plan *plan, uint64_t addr, uint64_t len, const char *w
 #define BOOT_CMDLINE_ADDR 0x00080000u
 #define BOOT_INFO_ADDR    0x00090000u
 #define BOOT_GDT_ADDR     0x0009f000u
+/* The setup part of a Linux image runs in real mode: its heap and stack end where the command line is. */
+#define BOOT_SETUP_ADDR         0x00010000u
+#define BOOT_SETUP_CMDLINE_ADDR 0x00020000u
 #define BOOT_CMDLINE_MAX  0x00010000u
 #define BOOT_RSDP_ADDR    0x000f5000u
 #define BOOT_SMBIOS_ADDR  0x000f6000u
@@ -84,7 +87,7 @@ int boot_zero(struct boot_plan *plan, uint64_t addr, uint64_t len, const char *w
 #define BOOT_DS           0x18
 
 /* What the option ROM does once the images are placed (kernel_rom.S has the offsets). */
-#define BOOT_VECTOR_ADDR 0x00007100u
+#define BOOT_VECTOR_ADDR 0x0009f100u
 struct boot_vector {
     uint16_t real_segment; /* start of a Linux setup part; 0: a multiboot kernel */
     uint16_t sp;

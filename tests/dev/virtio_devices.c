@@ -267,7 +267,7 @@ START_TEST(test_balloon)
     ck_assert_int_eq(balloon_query(&bytes, NULL), -ENODEV);
     struct device *dev = vdrv_make("virtio-balloon-pci,free-page-reporting=on,deflate-on-oom=on");
     ck_assert_int_lt(device_add_text("virtio-balloon-pci", NULL), 0);
-    ck_assert_int_eq(balloon_query(&bytes, NULL), -ENODEV); /* no driver */
+    ck_assert_int_eq(balloon_query(&bytes, NULL), 0); /* no driver yet */
     ck_assert(vdrv_settle(V1 | BIT(1) | BIT(2) | BIT(5)));
     vring_init(&inflate, 0, 16, 0);
     vring_init(&deflate, 1, 16, 0);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The memory balloon as the monitor sees it: there is one at most. Device lock held; -ENODEV with
- * err set without a balloon or before the guest has a driver for it.
+ * err set without a balloon. A guest without a driver has all of its memory; the target waits for
+ * one.
  */
 #ifndef HW_VIRTIO_BALLOON_H
 #define HW_VIRTIO_BALLOON_H

@@ -25,7 +25,7 @@ extern const char __executable_start[], etext[];
 
 struct totals {
     uint64_t blocks, insns, bytes, ir;
-    uint64_t ns[3]; /* decoding and generating, the flags pass, emitting and publishing */
+    uint64_t ns[3]; /* decoding and generating, the passes, emitting and publishing */
 };
 
 static uint64_t now_ns(void)
@@ -66,8 +66,10 @@ static unsigned make(struct vcpu *cpu, struct tb_key *key, unsigned at, unsigned
     ir_block_reset(b);
     if (frontend->translate(cpu, key, ram_ptr(at), avail, NULL, b))
         return avail;
-    if (stages > 1)
+    if (stages > 1) {
+        opt_windows(b);
         opt_flags(b);
+    }
     if (stages > 2 && !tb_make(cpu, key, b, gen, 0))
         return 0;
     return MAX(b->guest_bytes, 1u);
@@ -122,7 +124,7 @@ static void print(const struct totals *t)
     printf("host bytes per guest byte %.2f\n", (double)s.host_bytes / (double)MAX(s.guest_bytes, 1u));
     printf("metadata bytes per block %.1f\n", (double)s.data_bytes / (double)MAX(s.blocks, 1u));
     if (t->ns[0] < UINT64_MAX / 2)
-        printf("ns per guest instruction: decode and generate %.1f, flags %.1f, emit %.1f, all %.1f\n",
+        printf("ns per guest instruction: decode and generate %.1f, passes %.1f, emit %.1f, all %.1f\n",
                (double)t->ns[0] / insns, (double)t->ns[1] / insns, (double)t->ns[2] / insns,
                (double)(t->ns[0] + t->ns[1] + t->ns[2]) / insns);
 }

@@ -28,6 +28,8 @@
 #define PAGE_MASK (~(uint64_t)(SOFTTLB_PAGE - 1))
 #define MAX_VCPUS 255
 
+#define TRIES_TO_MAKE 4
+
 enum { UNWIND_EXCEPTION = 1, UNWIND_RETRY, UNWIND_DEBUG };
 
 const struct frontend_ops *frontend;
@@ -520,6 +522,18 @@ static struct code_place find_code(struct vcpu *cpu)
     return walk_code(cpu, cpu->pc);
 }
 
+/* A block that cannot be made (it does not fit, its page is written all the time) is run by single
+   instructions. */
+static void note_made(struct exec_state *x, const struct tb *tb)
+{
+    if (tb) {
+        x->not_made = 0;
+    } else if (++x->not_made == TRIES_TO_MAKE) {
+        x->not_made = 0;
+        x->one_insn = true;
+    }
+}
+
 /* Inside. NULL: poll and try again. */
 static struct tb *find_or_make(struct vcpu *cpu)
 {
@@ -539,6 +553,7 @@ static struct tb *find_or_make(struct vcpu *cpu)
     exec_leave(x);
     evict = tb_evict_count();
     tb = make_block(cpu, &p);
+    note_made(x, tb);
     exec_enter(x);
     return tb && evict == tb_evict_count() && !__atomic_load_n(&tb->invalid, __ATOMIC_ACQUIRE) ? tb : NULL;
 }

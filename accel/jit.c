@@ -80,11 +80,24 @@ unsigned vcpu_index(const struct vcpu *cpu)
     return cpu->index;
 }
 
+/*
+ * A processor takes an NMI within an instruction, so that of two in a row the second one waits until
+ * the first one's handler returns. Here the first may still wait: then both do.
+ */
+static void add_events(struct vcpu *cpu, uint32_t events)
+{
+    uint32_t old = atomic_load(&cpu->events), new;
+
+    do
+        new = old | events | (old & events & VCPU_EV_NMI ? VCPU_EV_NMI2 : 0);
+    while (!atomic_compare_exchange_weak(&cpu->events, &old, new));
+}
+
 void vcpu_raise_event(struct vcpu *cpu, uint32_t events)
 {
     struct jit_vcpu *j = jit_of(cpu);
 
-    atomic_fetch_or(&cpu->events, events);
+    add_events(cpu, events);
     vcpu_poll_request(cpu);
     if (cpu == exec_current() || !j)
         return;

@@ -109,6 +109,11 @@ void cpu_model_set_topology(uint32_t sockets, uint32_t dies, uint32_t cores, uin
     topology = (struct x86_topology){sockets, dies, cores, threads};
 }
 
+bool cpu_has_x2apic(void)
+{
+    return x86_model_bit(x86_get_model(), 1, 2, 21);
+}
+
 uint32_t cpu_apic_id(unsigned index)
 {
     return x86_apic_id(&topology, index);

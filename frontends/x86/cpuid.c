@@ -122,6 +122,46 @@ static void unknown_feature(const char *name, struct error **err)
         error_set(err, "CPU feature '%s' is not implemented (see -cpu help)", name);
 }
 
+/* QEMU's other features: command lines that want one get a guest without it and a warning. */
+static const char *const unimplemented[] = {
+    "dtes64", "monitor", "ds-cpl", "vmx", "smx", "est", "tm2", "cid", "fma", "xtpr", "pdcm", "dca",
+    "avx", "f16c", "ds", "acpi", "ht", "tm", "pbe", "bmi1", "hle", "avx2", "bmi2", "rtm", "mpx",
+    "avx512f", "avx512dq", "adx", "avx512ifma", "clwb", "intel-pt", "avx512pf", "avx512er", "avx512cd",
+    "sha-ni", "avx512bw", "avx512vl", "avx512vbmi", "pku", "ospke", "waitpkg", "avx512vbmi2", "gfni",
+    "vaes", "vpclmulqdq", "avx512vnni", "avx512bitalg", "avx512-vpopcntdq", "la57", "bus-lock-detect",
+    "cldemote", "movdiri", "movdir64b", "pks", "avx512-4vnniw", "avx512-4fmaps", "avx512-vp2intersect",
+    "serialize", "tsx-ldtrk", "arch-lbr", "amx-bf16", "avx512-fp16", "amx-tile", "amx-int8",
+    "core-capability", "avx-vnni", "avx512-bf16", "cmp-legacy", "svm", "extapic", "cr8legacy", "abm",
+    "sse4a", "misalignsse", "osvw", "ibs", "xop", "skinit", "wdt", "lwp", "fma4", "tce", "nodeid-msr",
+    "tbm", "topoext", "perfctr-core", "perfctr-nb", "mmxext", "fxsr-opt", "3dnowext", "3dnow", "xsavec",
+    "xgetbv1", "xsaves", "xfd", "npt", "lbrv", "nrip-save", "clzero", "xsaveerptr", "wbnoinvd", "ibpb",
+    "ibrs", "amd-ssbd", "virt-ssbd", "amd-no-ssb", "kvmclock", "kvm-nopiodelay", "kvm-mmu",
+    "kvm-asyncpf", "kvm-steal-time", "kvm-pv-eoi", "kvm-pv-unhalt", "vmware-cpuid-freq", "pmu", "lmce",
+};
+
+/* Switches that are no features and change nothing here. */
+static const char *const ignored[] = {"migratable", "host-phys-bits", "check", "kvm", "l3-cache", "host-cache-info"};
+
+static bool named_in(const char *name, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(names[i], name))
+            return true;
+    return false;
+}
+
+static int absent_feature(const char *name, struct error **err)
+{
+    if (named_in(name, ignored, ARRAY_SIZE(ignored)))
+        return 0;
+    if (!named_in(name, unimplemented, ARRAY_SIZE(unimplemented))) {
+        unknown_feature(name, err);
+        return -EINVAL;
+    }
+    warn_report("CPU feature '%s' is not implemented, the guest does without", name);
+    return 0;
+}
+
 static int parse_switch(const char *value, bool *on)
 {
     if (!strcmp(value, "on") || !strcmp(value, "yes") || !strcmp(value, "true"))
@@ -184,8 +224,7 @@ static int parse_word(struct x86_model *m, char *word, struct error **err)
     if (f) {
         set_feature(m, f, on);
     } else if (on) {
-        unknown_feature(word, err);
-        return -EINVAL;
+        return absent_feature(word, err);
     }
     return 0; /* switching off what is not there is no mistake */
 }
@@ -197,7 +236,7 @@ static void drop_dependents(struct x86_model *m)
         {"mmx", "fpu"}, {"fxsr", "fpu"}, {"sse", "fxsr"}, {"sse2", "sse"}, {"sse3", "sse2"}, {"ssse3", "sse2"},
         {"sse4.1", "sse2"}, {"sse4.2", "sse2"}, {"aes", "sse2"}, {"pclmulqdq", "sse2"}, {"lm", "pae"}, {"lm", "msr"}, {"lm", "sse2"}, {"lm", "pge"},
         {"syscall", "msr"}, {"pcid", "lm"}, {"invpcid", "lm"}, {"fsgsbase", "lm"}, {"xsave", "fxsr"},
-        {"xsaveopt", "xsave"}, {"pse36", "pse"}, {"nx", "pae"}, {"tsc-deadline", "apic"}, {"smap", "msr"},
+        {"xsaveopt", "xsave"}, {"pse36", "pse"}, {"nx", "pae"}, {"tsc-deadline", "apic"}, {"x2apic", "apic"}, {"smap", "msr"},
         {"pdpe1gb", "lm"}, {"lahf-lm", "lm"},
     };
 
@@ -237,6 +276,8 @@ static void finish_model(struct x86_model *m)
         if (f->gate != X86_FEAT_COUNT && (m->words[f->word] >> f->bit & 1))
             m->features |= BIT(f->gate);
     }
+    if (!memcmp(m->vendor, "AuthenticAMD", 12) && (m->features & BIT(X86_FEAT_SYSCALL)))
+        m->features |= BIT(X86_FEAT_SYSCALL32);
     /* LAHF is a bit of 64-bit mode only */
     if (!x86_model_bit(m, 0x80000001, 3, 29))
         m->features |= BIT(X86_FEAT_LAHF);

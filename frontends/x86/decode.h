@@ -152,7 +152,7 @@ enum x86_operand_code {
 #define X86_FEATURES(F)                                                                            \
     F(BASE)                                                                                        \
     F(FPU) F(CMOV) F(CX8) F(CX16) F(FXSR) F(MMX) F(SSE) F(SSE2) F(SSE3) F(SSSE3) F(SSE41) F(SSE42) \
-        F(POPCNT) F(MOVBE) F(CLFSH) F(SEP) F(SYSCALL) F(LAHF) F(RDTSCP) F(RDRAND) F(RDSEED)        \
+        F(POPCNT) F(MOVBE) F(CLFSH) F(SEP) F(SYSCALL) F(SYSCALL32) F(LAHF) F(RDTSCP) F(RDRAND) F(RDSEED)        \
             F(FSGSBASE) F(XSAVE) F(XSAVEOPT) F(INVPCID) F(SMAP) F(MONITOR) F(CLFLUSHOPT) F(RDPID)  \
                 F(AES) F(PCLMUL) F(TSC) F(MSR) F(RDPMC) F(BMI1) F(LZCNT)
 enum x86_feature {

@@ -629,7 +629,7 @@ static void iret_flags(struct x86_cpu *c, uint32_t flags, uint32_t mask)
 
 static void iret_done(struct x86_cpu *c)
 {
-    c->nmi_blocked = false;
+    x86_unblock_nmi(c);
     x86_update_mode(c);
     x86_request_poll(c);
 }

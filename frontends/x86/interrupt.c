@@ -546,9 +546,13 @@ static void take_mce(struct x86_cpu *c)
     deliver_async(c, X86_MC);
 }
 
+/* Where two came, one waits on. */
 static void take_nmi(struct x86_cpu *c)
 {
-    vcpu_lower_event(&c->v, VCPU_EV_NMI);
+    uint32_t ev = atomic_load(&c->v.events);
+
+    while (!atomic_compare_exchange_weak(&c->v.events, &ev, ev & ~(ev & VCPU_EV_NMI2 ? VCPU_EV_NMI2 : VCPU_EV_NMI)))
+        ;
     c->nmi_blocked = true;
     deliver_async(c, X86_NMI);
 }

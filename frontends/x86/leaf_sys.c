@@ -145,46 +145,91 @@ void x86_flat_stack(struct x86_cpu *c, uint16_t selector, unsigned cpl)
 
 /* --- SYSCALL, SYSRET ------------------------------------------------------------------------- */
 
-/* a = next. Only in 64-bit mode, as Intel's processors have it. Returns the vector to raise, or 0. */
-uint64_t helper_syscall(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
+/* Outside IA-32e mode, which only AMD's processors allow: 32-bit code, the target in STAR. */
+static void legacy_syscall(struct x86_cpu *c, uint32_t next)
 {
-    struct x86_cpu *c = X86_CPU(v);
     uint32_t flags = x86_get_eflags(c);
 
-    if (!(c->efer & EFER_SCE))
-        return X86_UD;
-    v->greg[X86_RCX] = a;
-    v->greg[X86_R11] = flags & ~EFL_RF;
+    c->v.greg[X86_RCX] = next;
+    c->no_step = flags & EFL_TF;
+    x86_put_eflags(c, flags & ~(EFL_RF | EFL_VM | EFL_IF));
+    x86_flat_code(c, c->star >> 32, 0, false);
+    x86_flat_stack(c, (c->star >> 32) + 8, 0);
+    c->v.pc = (uint32_t)c->star;
+    x86_update_mode(c);
+}
+
+static void long_syscall(struct x86_cpu *c, uint64_t next)
+{
+    uint32_t flags = x86_get_eflags(c);
+    bool wide = x86_code64(c);
+
+    c->v.greg[X86_RCX] = next;
+    c->v.greg[X86_R11] = flags & ~EFL_RF;
     c->no_step = flags & c->sfmask & EFL_TF;
     x86_put_eflags(c, flags & ~c->sfmask & ~EFL_RF);
     x86_flat_code(c, c->star >> 32, 0, true);
     x86_flat_stack(c, (c->star >> 32) + 8, 0);
-    v->pc = c->lstar;
+    c->v.pc = wide ? c->lstar : c->cstar;
     x86_update_mode(c);
+}
+
+/* a = next. Returns the vector to raise, or 0. */
+uint64_t helper_syscall(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
+{
+    struct x86_cpu *c = X86_CPU(v);
+
+    if (!(c->efer & EFER_SCE))
+        return X86_UD;
+    if (c->efer & EFER_LMA)
+        long_syscall(c, a);
+    else
+        legacy_syscall(c, a);
     return 0;
 }
 
-/* a = operand size 64? As SYSCALL. */
-uint64_t helper_sysret(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
+/* R11 has the flags in IA-32e mode only. */
+static void sysret_flags(struct x86_cpu *c)
 {
     const uint32_t keep = EFL_ARITH | EFL_TF | EFL_IF | EFL_DF | EFL_IOPL | EFL_NT | EFL_AC | EFL_VIF | EFL_VIP | EFL_ID;
+
+    if (c->efer & EFER_LMA)
+        x86_put_eflags(c, c->v.greg[X86_R11] & keep);
+    else
+        x86_put_eflags(c, x86_get_eflags(c) | EFL_IF);
+}
+
+/* a = operand size 64? As SYSCALL. Unlike IRET and POPF, setting TF traps at once. */
+uint64_t helper_sysret(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
+{
     struct x86_cpu *c = X86_CPU(v);
     uint16_t base = c->star >> 48;
 
     if (!(c->efer & EFER_SCE))
         return X86_UD;
-    if (a && !x86_canonical(v->greg[X86_RCX]))
+    if (!(c->cr0 & CR0_PE) || (a && !x86_canonical(v->greg[X86_RCX])))
         return X86_GP;
-    x86_put_eflags(c, v->greg[X86_R11] & keep);
+    sysret_flags(c);
     x86_flat_code(c, a ? base + 16 : base, 3, a);
     x86_flat_stack(c, base + 8, 3);
     v->pc = a ? v->greg[X86_RCX] : (uint32_t)v->greg[X86_RCX];
+    if (x86_get_eflags(c) & EFL_TF)
+        c->db_pending |= BIT(14);
     x86_update_mode(c);
     x86_request_poll(c);
     return 0;
 }
 
 /* --- flags ----------------------------------------------------------------------------------- */
+
+/* Of several NMIs that came while they were blocked one is kept. */
+void x86_unblock_nmi(struct x86_cpu *c)
+{
+    if (!c->nmi_blocked)
+        return;
+    c->nmi_blocked = false;
+    __atomic_fetch_and((uint32_t *)&c->v.events, ~(uint32_t)VCPU_EV_NMI2, __ATOMIC_SEQ_CST);
+}
 
 void x86_request_poll(struct x86_cpu *c)
 {
@@ -359,7 +404,7 @@ uint64_t helper_iret_quick(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unus
         put_descriptor(c, X86_SS, ss, data);
     v->greg[X86_RSP] = sp;
     v->pc = ip;
-    c->nmi_blocked = false;
+    x86_unblock_nmi(c);
     x86_update_mode(c);
     x86_request_poll(c);
     return true;

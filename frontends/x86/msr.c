@@ -20,6 +20,7 @@ enum msr_check {
     MSR_RO,        /* writes raise #GP */
     MSR_IGNORE,    /* writes have no effect, reads give the value in `mask` */
     MSR_CONST,     /* read-only, the value is in `mask` */
+    MSR_COMMAND,   /* write-only, bits outside `mask` are reserved; writes have no effect */
 };
 
 /* A register that is just storage. feature: CPUID leaf, reg and bit it needs; leaf ~0: none. */
@@ -44,7 +45,7 @@ static const struct msr_row {
     {MSR_TSC_AUX, FIELD(tsc_aux), MSR_MASK, 0xffffffff, 0x80000001, 3, 27},
     {MSR_FEATURE_CONTROL, FIELD(feature_control), MSR_MASK, 1, NEVER},
     {MSR_SPEC_CTRL, FIELD(spec_ctrl), MSR_MASK, 0x407, 7, 3, 26},
-    {MSR_PRED_CMD, 0, MSR_IGNORE, 0, 7, 3, 26},
+    {MSR_PRED_CMD, 0, MSR_COMMAND, 1, 7, 3, 26},
     {MSR_ARCH_CAPABILITIES, 0, MSR_CONST, X86_ARCH_CAPABILITIES, 7, 3, 29},
     {MSR_MISC_ENABLE, FIELD(misc_enable), MSR_MASK, 0x400c51889ull, NEVER},
     {MSR_MTRRCAP, 0, MSR_CONST, 0x508, 1, 3, 12},
@@ -85,6 +86,8 @@ static uint64_t *row_field(struct x86_cpu *c, const struct msr_row *r)
 
 static int read_row(struct x86_cpu *c, const struct msr_row *r, uint64_t *v)
 {
+    if (r->check == MSR_COMMAND)
+        return -1;
     *v = r->check == MSR_CONST || r->check == MSR_IGNORE ? r->mask : *row_field(c, r);
     return 0;
 }
@@ -97,6 +100,8 @@ static int write_row(struct x86_cpu *c, const struct msr_row *r, uint64_t v)
         return -1;
     case MSR_IGNORE:
         return 0;
+    case MSR_COMMAND:
+        return v & ~r->mask ? -1 : 0;
     case MSR_MASK:
         if (v & ~r->mask)
             return -1;
@@ -322,12 +327,27 @@ static bool is_mce_bank(const struct x86_cpu *c, uint32_t msr)
     return msr >= MSR_MC0_CTL && msr < MSR_MC0_CTL + 4 * X86_MCE_BANKS && x86_cpuid_bit(c, 1, 3, 14);
 }
 
-/* CTL may hold anything; STATUS, ADDR and MISC can only be cleared. */
+/*
+ * CTL takes all zeros or all ones (AMD: anything), STATUS can only be cleared. ADDR and MISC, which the
+ * SDM lets software only clear too, take anything: test suites and error injectors store to them.
+ */
+static bool mce_write_valid(const struct x86_cpu *c, unsigned reg, uint64_t v)
+{
+    switch (reg) {
+    case 0:
+        return v == 0 || v == UINT64_MAX || x86_is_amd(c);
+    case 1:
+        return v == 0;
+    default:
+        return true;
+    }
+}
+
 static int write_mce_bank(struct x86_cpu *c, uint32_t msr, uint64_t v)
 {
     unsigned n = msr - MSR_MC0_CTL;
 
-    if ((n & 3) && v)
+    if (!mce_write_valid(c, n & 3, v))
         return -1;
     c->mce_banks[n] = v;
     return 0;

@@ -246,6 +246,7 @@ void x86_rsm(struct x86_cpu *c)
     else
         load32(c, &m);
     c->smm = false;
+    x86_unblock_nmi(c);
     c->nmi_blocked = c->nmi_in_smm;
     c->cpl = c->eflags & EFL_VM ? 3 : c->cr0 & CR0_PE ? c->seg[X86_SS].attr >> 5 & 3 : 0;
     if (!restored_state_valid(c)) {

@@ -92,6 +92,7 @@ static int make_interrupts(struct error **err)
         }
         device_set_u64(apic, "cpu", i);
         device_set_u64(apic, "id", cpu_apic_id(i));
+        device_set_u64(apic, "x2apic", cpu_has_x2apic());
         if (device_realize(apic, NULL, err) < 0) {
             return -EINVAL;
         }

@@ -34,6 +34,7 @@ enum vcpu_event {
     VCPU_EV_INIT = 1u << 3,
     VCPU_EV_SIPI = 1u << 4, /* vector by vcpu_apic_ops.sipi_vector */
     VCPU_EV_MCE = 1u << 5,
+    VCPU_EV_NMI2 = 1u << 6, /* with NMI: another came before that was taken; only vcpu_raise_event() sets it */
     VCPU_EV_FLUSH = 1u << 8,  /* flush the soft TLB (memory map or A20 changed) */
     VCPU_EV_STOP = 1u << 9,   /* leave the run loop: pause, reset, work queued */
     VCPU_EV_TIMER = 1u << 10, /* a vCPU timer is due */

@@ -25,5 +25,6 @@ void cpu_model_for_each(void (*fn)(const char *name, const char *alias_of, void 
 
 /* APIC id of vCPU n in this topology (SDM vol. 3A, 9.9.3). */
 uint32_t cpu_apic_id(unsigned index);
+bool cpu_has_x2apic(void);
 
 #endif

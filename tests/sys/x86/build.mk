@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Bare-metal guests: 64 KiB ROM images, run by tests/sys/x86/run.
-x86-guests := segments gates tasks vm86 debug real pcdev
-x86-guests64 := long paging64
+x86-guests := segments gates tasks vm86 debug real amd32 pcdev pcsmp
+x86-guests64 := long paging64 amd64
 test-y += tests/sys/x86/run
 check-scripts-y += tests/sys/x86/pcdev
 

@@ -226,6 +226,11 @@ static void do_sysret_flags(void)
     asm volatile("mov %0, %%rsp; mov %1, %%r11; sysretq"
                  : : "r"(user_stack2 + 4096), "r"(0x202ull | 0x3000), "c"(arg) : "memory", "r11");
 }
+static void do_sysret_tf(void)
+{
+    asm volatile("mov %0, %%rsp; mov %1, %%r11; sysretq"
+                 : : "r"(user_stack2 + 4096), "r"(0x302ull), "c"(arg) : "memory", "r11");
+}
 
 static void test_syscall(void)
 {
@@ -247,6 +252,8 @@ static void test_syscall(void)
     compare("SYSRET CS", caught.rax & 0xffff, UCODE);
     compare("SYSRET SS", caught.rbx & 0xffff, UDATA);
     compare("SYSRET flags", caught.rdx & 0x3200, 0x3200);
+    compare("SYSRET that sets TF", run(do_sysret_tf), DB);
+    compare("traps at once", caught.rip, (uint64_t)sysret_target);
     compare("SYSRETL", run(do_sysretl), 0x80);
     compare("SYSRETL CS", caught.cs, UCODE32);
     arg = NON_CANONICAL;

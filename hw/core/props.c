@@ -7,6 +7,7 @@
 
 #include "hw/core/device.h"
 #include "util/error.h"
+#include "util/uint.h"
 
 #include <errno.h>
 #include <glib.h>
@@ -27,37 +28,6 @@ static void *field(const struct device *dev, const struct prop *p)
 }
 
 /* --- numbers -------------------------------------------------------------- */
-
-static void store_uint(void *p, uint32_t size, uint64_t v)
-{
-    switch (size) {
-    case 1:
-        *(uint8_t *)p = (uint8_t)v;
-        break;
-    case 2:
-        *(uint16_t *)p = (uint16_t)v;
-        break;
-    case 4:
-        *(uint32_t *)p = (uint32_t)v;
-        break;
-    default:
-        *(uint64_t *)p = v;
-    }
-}
-
-static uint64_t load_uint(const void *p, uint32_t size)
-{
-    switch (size) {
-    case 1:
-        return *(const uint8_t *)p;
-    case 2:
-        return *(const uint16_t *)p;
-    case 4:
-        return *(const uint32_t *)p;
-    default:
-        return *(const uint64_t *)p;
-    }
-}
 
 static int bad_value(const struct prop *p, const char *text, struct error **err)
 {
@@ -88,7 +58,7 @@ static int store_ranged(const struct prop *p, void *to, uint64_t v, const char *
 {
     if (!in_range(p, v))
         return out_of_range(p, text, err);
-    store_uint(to, p->size, v);
+    uint_store(to, p->size, v);
     return 0;
 }
 
@@ -154,7 +124,7 @@ static int parse_size(struct device *dev, const struct prop *p, const char *text
 
 static char *print_uint(const struct device *dev, const struct prop *p)
 {
-    return g_strdup_printf("%" PRIu64, load_uint(field(dev, p), p->size));
+    return g_strdup_printf("%" PRIu64, uint_load(field(dev, p), p->size));
 }
 
 static char *print_s32(const struct device *dev, const struct prop *p)
@@ -432,7 +402,7 @@ void prop_set_default(struct device *dev, const struct prop *p)
         memset(field(dev, p), 0, p->size);
         break;
     default:
-        store_uint(field(dev, p), p->size, p->def);
+        uint_store(field(dev, p), p->size, p->def);
     }
 }
 
@@ -455,7 +425,7 @@ void prop_release(struct device *dev, const struct prop *p)
 void prop_store_u64(struct device *dev, const struct prop *p, uint64_t value)
 {
     assert(p->type == PROP_TYPE_ENUM || p->type == PROP_TYPE_PCI_ADDR || in_range(p, value));
-    store_uint(field(dev, p), p->size, value);
+    uint_store(field(dev, p), p->size, value);
 }
 
 void prop_store_ptr(struct device *dev, const struct prop *p, void *object)

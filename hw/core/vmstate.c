@@ -16,6 +16,7 @@
 #include "hw/core/device.h"
 #include "hw/core/lock.h"
 #include "util/error.h"
+#include "util/uint.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -138,37 +139,6 @@ static bool sub_stream(struct vm_stream *outer, uint64_t len, struct vm_stream *
 
 /* --- fields: common ------------------------------------------------------- */
 
-static uint64_t load_uint(const void *p, uint32_t size)
-{
-    switch (size) {
-    case 1:
-        return *(const uint8_t *)p;
-    case 2:
-        return *(const uint16_t *)p;
-    case 4:
-        return *(const uint32_t *)p;
-    default:
-        return *(const uint64_t *)p;
-    }
-}
-
-static void store_uint(void *p, uint32_t size, uint64_t v)
-{
-    switch (size) {
-    case 1:
-        *(uint8_t *)p = (uint8_t)v;
-        break;
-    case 2:
-        *(uint16_t *)p = (uint16_t)v;
-        break;
-    case 4:
-        *(uint32_t *)p = (uint32_t)v;
-        break;
-    default:
-        *(uint64_t *)p = v;
-    }
-}
-
 /* How many elements are in use now. */
 static uint32_t field_count(const struct vm_field *f, const void *state)
 {
@@ -223,7 +193,7 @@ static void save_data(struct vm_stream *s, const struct vm_field *f, void *state
             vm_stream_put_be(s, *(bool *)p, 1);
             break;
         case VM_KIND_UINT:
-            vm_stream_put_be(s, load_uint(p, f->elem_size), f->elem_size);
+            vm_stream_put_be(s, uint_load(p, f->elem_size), f->elem_size);
             break;
         case VM_KIND_BUFFER:
             vm_stream_put(s, p, f->elem_size);
@@ -336,7 +306,7 @@ static int load_element(struct vm_stream *s, const struct vm_field *f, char *p, 
     case VM_KIND_UINT:
         if (!vm_stream_get_be(s, &v, f->elem_size))
             return truncated(f->name, err);
-        store_uint(p, f->elem_size, v);
+        uint_store(p, f->elem_size, v);
         return 0;
     case VM_KIND_BUFFER:
         return vm_stream_get(s, p, f->elem_size) ? 0 : truncated(f->name, err);

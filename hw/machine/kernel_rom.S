@@ -141,5 +141,5 @@ ranges_done:
         mov     $(16 * SEGMENT + STACK), %esp
         addr32 ljmpl *(16 * SEGMENT + ENTRY)
 
-        .balign 512
+        .balign 512, 0
 rom_end:

@@ -163,6 +163,14 @@ void *codebuf_data(unsigned region, size_t size, bool spare)
     return p;
 }
 
+size_t codebuf_data_room(void)
+{
+    const struct code_region *r = &buf.region[buf.current];
+    size_t limit = r->data_size - r->data_size / SPARE_FRACTION;
+
+    return r->data_used < limit ? limit - r->data_used : 0;
+}
+
 void codebuf_data_reset(size_t used)
 {
     struct code_region *r = &buf.region[buf.current];

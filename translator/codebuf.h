@@ -33,6 +33,8 @@ struct code_span codebuf_stubs(void);
 struct code_span codebuf_span(void);
 /* Metadata from a region's arena, zeroed; NULL: full. `spare`: the last part, kept for slots, too. */
 void *codebuf_data(unsigned region, size_t size, bool spare);
+/* Of the current region, without the spare part. */
+size_t codebuf_data_room(void);
 /* Back to an earlier state: a block that was not finished. */
 void codebuf_data_reset(size_t used);
 /* The block just compiled keeps `code` bytes. False: no room in the list. */

@@ -31,6 +31,7 @@
    stores become fast again. */
 #define WRITES_TO_DROP 32u
 #define MAX_DROPS      10
+#define ROOM_FOR_ANY KIB(256) /* block */
 #define MAX_RELINKS 8 /* slots a page-leaving edge may have in its life */
 
 struct code_page {
@@ -674,6 +675,15 @@ static bool tb_changed(const struct tb *tb, uint32_t gen1, uint32_t gen2)
            (n > 1 && page_changed(tb_page(tb, 1), gen2));
 }
 
+/* Else a block that was not made would fit nowhere. */
+static bool region_is_full(void)
+{
+    const struct code_region *r = codebuf_region(codebuf_current());
+
+    return (r->rx && r->size - r->used < MIN(ROOM_FOR_ANY, r->size / 2)) ||
+           codebuf_data_room() < MIN(ROOM_FOR_ANY, r->data_size / 2) || r->n_tbs == r->max_tbs;
+}
+
 static struct tb *make_locked(struct vcpu *cpu, const struct tb_key *key, const struct ir_block *b,
                               uint32_t gen1, uint32_t gen2)
 {
@@ -683,7 +693,8 @@ static struct tb *make_locked(struct vcpu *cpu, const struct tb_key *key, const 
         return tb;
     tb = compile(key, b);
     if (!tb) {
-        next_region(cpu);
+        if (region_is_full())
+            next_region(cpu);
         return NULL;
     }
     if (is_uncached(key->phys))

@@ -241,6 +241,16 @@ static void reset_cpus(struct reset_handler *h, enum reset_kind kind)
     cpus_reset();
 }
 
+static int start_gdbstub(const struct options *o, struct error **err)
+{
+    int ret = o->gdb ? gdbstub_start(o->gdb, err) : 0;
+
+    if (ret < 0) {
+        error_prepend(err, "-gdb: ");
+    }
+    return ret;
+}
+
 static int build_machine(struct options *o, struct error **err)
 {
     static struct reset_handler cpus = {.reset = reset_cpus};
@@ -284,7 +294,10 @@ static int build_machine(struct options *o, struct error **err)
     }
     device_hotplug_begin();
     reset_handler_add(&cpus);
-    return make_monitors(o, err) < 0 ? -EINVAL : accel_start(err);
+    if (make_monitors(o, err) < 0 || start_gdbstub(o, err) < 0) {
+        return -EINVAL;
+    }
+    return accel_start(err);
 }
 
 /* --- the process ------------------------------------------------------------------------------ */
@@ -321,16 +334,9 @@ static void catch_signals(void)
 
 static int run(struct options *o)
 {
-    struct error *err = NULL;
-
     runstate_set_no_reboot(o->no_reboot);
     runstate_set_no_shutdown(o->no_shutdown);
     device_reset_all(RESET_COLD);
-    if (o->gdb && gdbstub_start(o->gdb, &err) < 0) {
-        error_prepend(&err, "-gdb: ");
-        error_report_free(err);
-        return EXIT_STATUS_ERROR;
-    }
     if (!o->start_stopped) {
         vm_start();
     }

@@ -379,7 +379,7 @@ static void slow_in_place(struct emit *e, const struct cold *c)
 
     asm_alu(&e->a, ALU_XOR, S64, &r, &tag, false);
     asm_mov(&e->a, S64, &addr, &r);
-    asm_mov(&e->a, S32, &info, &value);
+    asm_mov(&e->a, S64, &info, &value);
 }
 
 static void call_slow(struct emit *e, const struct cold *c)

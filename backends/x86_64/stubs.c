@@ -643,7 +643,8 @@ static void make_slow(unsigned addr, unsigned index, uint32_t info)
 
     asm_alu(&a, ALU_XOR, S64, &r, &tag, false);
     store(RSP, 8 + SPILL_OFF(SPILL_ADDR), addr);
-    store_imm(S32, RSP, 8 + SPILL_OFF(SPILL_INFO), (int32_t)info);
+    /* As wide as it is read: a narrower store is not forwarded, and the read waits for all stores. */
+    store_imm(S64, RSP, 8 + SPILL_OFF(SPILL_INFO), (int32_t)info);
     asm_branch_to(&a, ASM_JMP, rx, stub_slow_common(addr, index, info));
 }
 

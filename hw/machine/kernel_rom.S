@@ -139,7 +139,9 @@ ranges_done:
         mov     %cx, %gs
         mov     %cx, %ss
         mov     $(16 * SEGMENT + STACK), %esp
-        addr32 ljmpl *(16 * SEGMENT + ENTRY)
+        /* addr32 ljmpl *(16 * SEGMENT + ENTRY), which not all assemblers know */
+        .byte   0x67, 0x66, 0xff, 0x2d
+        .long   16 * SEGMENT + ENTRY
 
         .balign 512, 0
 rom_end:

@@ -117,9 +117,19 @@ static int set_code_size(const char *text, struct error **err)
     return 0;
 }
 
+static int set_profile(const char *text, struct error **err)
+{
+    if (strcmp(text, "on") && strcmp(text, "off")) {
+        error_set(err, "profile is on or off, not '%s'", text);
+        return -EINVAL;
+    }
+    config.profile = !strcmp(text, "on");
+    return 0;
+}
+
 static int set_property(char *text, struct error **err)
 {
-    static const char *const names[] = {"tb-size", "thread", NULL};
+    static const char *const names[] = {"tb-size", "thread", "profile", NULL};
     char *value = strchr(text, '=');
     const char *guess;
 
@@ -127,6 +137,8 @@ static int set_property(char *text, struct error **err)
         *value++ = 0;
     if (!strcmp(text, "tb-size"))
         return set_code_size(value ? value : "", err);
+    if (!strcmp(text, "profile"))
+        return set_profile(value ? value : "on", err);
     if (!strcmp(text, "thread")) {
         if (value && !strcmp(value, "multi"))
             return 0;

@@ -19,6 +19,7 @@ struct vcpu;
 
 struct accel_config {
     uint64_t code_size; /* of the translation cache; tb-size=MiB; 0: by the size of memory */
+    bool profile;       /* count executed blocks; profile=on */
 };
 
 struct accel_ops {

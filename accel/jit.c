@@ -16,6 +16,7 @@
 #include "translator/backend.h"
 #include "translator/debug.h"
 #include "translator/exec.h"
+#include "translator/profile.h"
 #include "util/error.h"
 #include "util/log.h"
 
@@ -480,6 +481,8 @@ static int init_interp(const struct accel_config *config, const struct frontend_
 static int init_jit(const struct accel_config *config, const struct frontend_ops *fe,
                     struct error **err)
 {
+    if (config->profile)
+        profile_enable();
     return exec_start(fe, &backend_x86_64, code_size(config), err);
 }
 
@@ -496,7 +499,7 @@ static bool jit_available(struct error **err)
 const struct accel_ops accel_jit = {
     .name = "jit",
     .alias = "tcg",
-    .help = "translator to host code; property tb-size=MiB",
+    .help = "translator to host code; properties tb-size=MiB, profile=on|off",
     .available = jit_available,
     .init = init_jit,
     .create_vcpu = create_vcpu,

@@ -3,7 +3,7 @@ obj-y += translator/ir.o translator/ir_print.o translator/ir_parse.o translator/
 obj-y += translator/simd_ops.o translator/x87_ops.o
 obj-y += translator/softtlb.o translator/softtlb_leaf.o
 obj-y += translator/tb.o translator/codebuf.o translator/exec.o translator/exec_leaf.o translator/exec_context.o
-obj-y += translator/vcpu_alloc.o translator/debug.o
+obj-y += translator/vcpu_alloc.o translator/debug.o translator/profile.o
 together-y += translator/ir.o translator/opt_flags.o translator/opt_windows.o translator/tb.o translator/codebuf.o
 together-y += translator/simd_ops.o translator/x87_ops.o
 ifeq ($(HOST_ARCH),x86_64)

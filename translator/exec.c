@@ -15,6 +15,7 @@
 #include "translator/backend.h"
 #include "translator/debug.h"
 #include "translator/exec_state.h"
+#include "translator/profile.h"
 #include "util/error.h"
 #include "util/log.h"
 #include "util/perfmap.h"
@@ -924,6 +925,7 @@ void exec_print_stats(void (*print)(void *arg, const char *name, uint64_t value)
     ROW("MMIO accesses", tlb.mmio)
     ROW("slow stores", tlb.slow_stores)
 #undef ROW
+    profile_print(print, arg);
     if (backend->dump_counters)
         backend->dump_counters(print, arg);
 }

@@ -7,6 +7,7 @@
 #include "backends/x86_64/emit.h"
 #include "backends/x86_64/forms.h"
 #include "backends/x86_64/jit.h"
+#include "translator/profile.h"
 
 #include <errno.h>
 
@@ -187,6 +188,19 @@ static void emit_entry(struct emit *e)
     asm_branch_to(&e->a, ASM_CALL, e->rx, stubs.page_check);
 }
 
+/* Flags are in the vcpu or dead here, and no scratch register is taken. */
+static void emit_profile(struct emit *e)
+{
+    struct profile_cell *cell = profile_new(e->tb->key.phys, e->b);
+    struct opnd r = opnd_reg(scratch_reg[0]), at = opnd_imm((int64_t)(uintptr_t)cell), one = opnd_imm(1);
+    struct opnd runs = opnd_mem(scratch_reg[0], offsetof(struct profile_cell, runs));
+
+    if (!cell)
+        return;
+    asm_mov(&e->a, S64, &r, &at);
+    asm_alu(&e->a, ALU_ADD, S64, &runs, &one, true);
+}
+
 int emit_block(struct emit *e, struct tb *tb, const struct ir_block *b, const struct code_span *to, uint32_t *entry)
 {
     begin(e, tb, b, to);
@@ -199,6 +213,8 @@ int emit_block(struct emit *e, struct tb *tb, const struct ir_block *b, const st
         asm_byte(&e->a, 0x90);
     }
     side_begin(&e->side, &(struct side_entry){.off = *entry, .pc = e->pc});
+    if (profile_enabled())
+        emit_profile(e);
     for (unsigned i = 0; i < b->n_insns && !e->a.full; i++)
         emit_one(e, i);
     emit_cold_code(e);

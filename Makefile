@@ -166,7 +166,7 @@ $(G)/%.rom.h: %.S config.mk
 check: all tests
 	@scripts/run-tests $(addprefix $(B)/,$(TESTS)) $(CHECKS)
 
-check-long: all
+check-long: all tests
 	@JOBS=$${JOBS:-1} TEST_TIMEOUT=$${TEST_TIMEOUT:-3600} scripts/run-tests $(LONG)
 
 SOURCE_DIRS := accel backends bench block chardev frontends gdbstub hw include migration \

@@ -233,7 +233,6 @@ static void make_registers(struct rtc *s, int64_t chain)
     s->cmos[RTC_CENTURY] = encode(s, d.year / 100);
 }
 
-/* Take the time from the registers, whatever is in them. */
 /* Management programs keep the guest's clock over restarts by this. */
 static void tell_change(struct rtc *s)
 {
@@ -244,6 +243,7 @@ static void tell_change(struct rtc *s)
     g_free(path);
 }
 
+/* Take the time from the registers, whatever is in them. */
 static void take_registers(struct rtc *s, int64_t chain)
 {
     int month = decode(s, s->cmos[RTC_MONTH]);

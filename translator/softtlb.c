@@ -22,9 +22,6 @@ static size_t tracked_size;
 static pthread_mutex_t track_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t next_gen = 1;
 
-/* Guest data that several vCPUs may race for is the guest's business. */
-#define guest_race __attribute__((no_sanitize("thread"), no_sanitize("alignment")))
-
 static uint64_t new_gen(void)
 {
     return __atomic_fetch_add(&next_gen, 1, __ATOMIC_RELAXED);
@@ -60,7 +57,7 @@ static unsigned remove_from_set(struct softtlb_set *set, uintptr_t host, uint64_
         struct softtlb_entry *e = &set->wr[i];
 
         if (__atomic_load_n(&e->host, __ATOMIC_RELAXED) - host >= len ||
-            __atomic_load_n(&e->tag, __ATOMIC_RELAXED) == softtlb_empty_tag(i))
+            __atomic_load_n(&e->tag, __ATOMIC_ACQUIRE) == softtlb_empty_tag(i))
             continue;
         __atomic_store_n(&e->tag, softtlb_empty_tag(i), __ATOMIC_RELAXED);
         found++;
@@ -300,19 +297,6 @@ static guest_race void host_store(void *p, uint64_t val, unsigned size)
     }
 }
 
-static guest_race void host_copy(void *to, const void *from, unsigned len)
-{
-#if defined(__SANITIZE_THREAD__)
-    uint8_t *d = to;
-    const uint8_t *s = from;
-
-    while (len--)
-        *d++ = *s++;
-#else
-    memcpy(to, from, len);
-#endif
-}
-
 static void report(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, unsigned size, bool write)
 {
     if (unlikely(e->watched))
@@ -390,7 +374,7 @@ static void store_slow(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, c
     if (is_pow2(len) && len <= 8)
         host_store(e->host + in_page(addr), len == 8 ? ld_le64(buf) : len == 4 ? ld_le32(buf) : len == 2 ? ld_le16(buf) : *(const uint8_t *)buf, len);
     else
-        host_copy(e->host + in_page(addr), buf, len);
+        softtlb_copy(e->host + in_page(addr), buf, len);
     dirty_mark_cpu(ram, len);
     tb_invalidate_ram(ram, len);
     untrack(ram & PAGE_MASK);
@@ -453,7 +437,7 @@ void softtlb_read(struct vcpu *cpu, gva_t addr, void *buf, unsigned len, unsigne
 
         report(cpu, e, addr, n, false);
         if (e->host)
-            host_copy(p, e->host + in_page(addr), n);
+            softtlb_copy(p, e->host + in_page(addr), n);
         else
             addr_space_read(frontend->as(cpu), e->gpa | in_page(addr), p, n);
         p += n;
@@ -469,7 +453,7 @@ static void write_piece(struct vcpu *cpu, gva_t addr, const void *buf, unsigned 
     void *host = l1_fill(cpu, e, addr, TLB_WRITE, mmu_idx);
 
     if (host)
-        host_copy(host, buf, n);
+        softtlb_copy(host, buf, n);
     else
         store_slow(cpu, e, addr, buf, n);
 }

@@ -25,6 +25,8 @@
 #include "util/base.h"
 #include "util/types.h"
 
+#include <string.h>
+
 #define SOFTTLB_BITS 10
 #define SOFTTLB_ENTRIES (1u << SOFTTLB_BITS)
 #define SOFTTLB_PAGE 4096u
@@ -48,6 +50,23 @@ struct tlb_walk {
 
 struct vcpu;
 struct softtlb_l2;
+
+/* For functions that touch guest data: what several vCPUs race for is the guest's business. */
+#define guest_race __attribute__((no_sanitize("thread"), no_sanitize("alignment")))
+
+/* Between guest data and a buffer; the sanitizer looks into memcpy() wherever it is called. */
+static inline guest_race void softtlb_copy(void *to, const void *from, unsigned len)
+{
+#if defined(__SANITIZE_THREAD__)
+    uint8_t *d = to;
+    const uint8_t *s = from;
+
+    while (len--)
+        *d++ = *s++;
+#else
+    memcpy(to, from, len);
+#endif
+}
 
 /*
  * Accesses from C (helpers, and the slow path of translated code). They raise guest exceptions by

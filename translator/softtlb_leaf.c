@@ -25,7 +25,7 @@ void *softtlb_fill_l1(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, en
     unsigned i = addr >> 12 & (SOFTTLB_ENTRIES - 1);
     struct softtlb_entry *l1 = a == TLB_WRITE ? &set->wr[i] : &set->rd[i];
 
-    if (a == TLB_WRITE && l1->tag != softtlb_empty_tag(i))
+    if (a == TLB_WRITE && __atomic_load_n(&l1->tag, __ATOMIC_RELAXED) != softtlb_empty_tag(i))
         __atomic_store_n(&l2->victims[l2->n_victims++ % SOFTTLB_VICTIMS], l1->host, __ATOMIC_RELAXED);
     __atomic_store_n(&l1->tag, softtlb_empty_tag(i), __ATOMIC_RELEASE);
     __atomic_store_n(&l1->host, (uintptr_t)e->host, __ATOMIC_RELEASE);

@@ -8,8 +8,6 @@
 #include "translator/exec.h"
 #include "translator/softtlb.h"
 
-#define guest_race __attribute__((no_sanitize("thread"), no_sanitize("alignment")))
-
 void interp_load(struct interp_frame *f, const struct ir_insn *i)
 {
     enum ir_type mt = i->op == IR_ld ? i->type : i->aux;

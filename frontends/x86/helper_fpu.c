@@ -215,7 +215,7 @@ static void guest_write(struct vcpu *v, gva_t addr, const void *buf, unsigned le
     void *host = softtlb_probe(v, addr, len, TLB_WRITE, data_idx(v), 0);
 
     if (host)
-        memcpy(host, buf, len);
+        softtlb_copy(host, buf, len);
     else
         softtlb_write(v, addr, buf, len, data_idx(v), 0);
 }
@@ -225,7 +225,7 @@ static void guest_read(struct vcpu *v, gva_t addr, void *buf, unsigned len)
     const void *host = softtlb_probe(v, addr, len, TLB_READ, data_idx(v), 0);
 
     if (host)
-        memcpy(buf, host, len);
+        softtlb_copy(buf, host, len);
     else
         softtlb_read(v, addr, buf, len, data_idx(v), 0);
 }

@@ -221,22 +221,6 @@ static uint32_t fpu_word(const struct x86_cpu *c, unsigned word)
     }
 }
 
-static uint64_t control_register(const struct x86_cpu *c, unsigned n)
-{
-    switch (n) {
-    case 0:
-        return c->cr0;
-    case 2:
-        return c->cr2;
-    case 3:
-        return c->cr3;
-    case 4:
-        return c->cr4;
-    default:
-        return c->apic ? c->apic->get_tpr(c->apic_opaque) >> 4 : 0;
-    }
-}
-
 static uint64_t read_integer(const struct x86_cpu *c, const struct debug_register *r)
 {
     switch (r->kind) {
@@ -253,7 +237,7 @@ static uint64_t read_integer(const struct x86_cpu *c, const struct debug_registe
     case KIND_KERNEL_GS:
         return c->kernel_gs_base;
     case KIND_CR:
-        return control_register(c, r->index);
+        return x86_read_cr(c, r->index);
     case KIND_EFER:
         return c->efer;
     case KIND_FPU:
@@ -326,7 +310,7 @@ static int write_base(struct x86_cpu *c, unsigned s, uint64_t v)
 
 static int write_control(struct x86_cpu *c, unsigned n, uint64_t v)
 {
-    if (v == control_register(c, n))
+    if (v == x86_read_cr(c, n))
         return 0;
     switch (n) {
     case 0:

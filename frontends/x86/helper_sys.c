@@ -284,11 +284,9 @@ uint64_t helper_virtual_if(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unus
 
 /* --- control and debug registers ----------------------------------------------------------------- */
 
-uint64_t helper_read_cr(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
+uint64_t x86_read_cr(const struct x86_cpu *c, unsigned n)
 {
-    struct x86_cpu *c = X86_CPU(v);
-
-    switch (a) {
+    switch (n) {
     case 0:
         return c->cr0;
     case 2:
@@ -300,6 +298,11 @@ uint64_t helper_read_cr(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
     default:
         return c->apic ? c->apic->get_tpr(c->apic_opaque) >> 4 : 0;
     }
+}
+
+uint64_t helper_read_cr(struct vcpu *v, uint64_t a, uint64_t b, uint64_t unused)
+{
+    return x86_read_cr(X86_CPU(v), (unsigned)a);
 }
 
 static void write_cr8(struct x86_cpu *c, uint64_t value)

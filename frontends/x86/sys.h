@@ -28,6 +28,7 @@ void x86_control_changed(struct x86_cpu *c); /* after CR0, CR4, EFER, XCR0, SMM:
 void x86_cpu_reset(struct x86_cpu *c);
 void x86_apply_boot_state(struct x86_cpu *c); /* end of reset: what a loader wants instead (boot.c) */
 void x86_cpu_init(struct x86_cpu *c); /* INIT: as reset but for FPU, caches, most MSRs */
+uint64_t x86_read_cr(const struct x86_cpu *c, unsigned n); /* 0, 2, 3, 4, else 8 (helper_sys.c) */
 void x86_write_cr0(struct x86_cpu *c, uint64_t v);
 void x86_write_cr3(struct x86_cpu *c, uint64_t v);
 void x86_write_cr4(struct x86_cpu *c, uint64_t v);

@@ -7,47 +7,20 @@
 #include "hw/core/memory.h"
 #include "util/log.h"
 #include "util/trace.h"
+#include "util/uint.h"
 
 #include <inttypes.h>
 
+/* A register without a field reads as its reset value. */
 static uint64_t field_get(const struct reg_desc *reg, const void *state)
 {
-    const char *p = (const char *)state + reg->field;
-
-    switch (reg->field_size) {
-    case 1:
-        return *(const uint8_t *)p;
-    case 2:
-        return *(const uint16_t *)p;
-    case 4:
-        return *(const uint32_t *)p;
-    case 8:
-        return *(const uint64_t *)p;
-    default:
-        return reg->reset;
-    }
+    return reg->field_size ? uint_load((const char *)state + reg->field, reg->field_size) : reg->reset;
 }
 
 static void field_set(const struct reg_desc *reg, void *state, uint64_t val)
 {
-    char *p = (char *)state + reg->field;
-
-    switch (reg->field_size) {
-    case 1:
-        *(uint8_t *)p = (uint8_t)val;
-        break;
-    case 2:
-        *(uint16_t *)p = (uint16_t)val;
-        break;
-    case 4:
-        *(uint32_t *)p = (uint32_t)val;
-        break;
-    case 8:
-        *(uint64_t *)p = val;
-        break;
-    default:
-        break;
-    }
+    if (reg->field_size)
+        uint_store((char *)state + reg->field, reg->field_size, val);
 }
 
 /* The first register that ends behind `offset`, or NULL. */

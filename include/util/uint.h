@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Unsigned integers of 1, 2, 4 or 8 bytes in structs described by tables (properties, saved state). */
+/* Unsigned integers of 1, 2, 4 or 8 bytes in structs described by tables (properties, registers, saved state). */
 #ifndef UTIL_UINT_H
 #define UTIL_UINT_H
 

@@ -53,10 +53,9 @@ WARN := -Wall -Wextra $(WERROR) -Wundef -Wstrict-prototypes -Wmissing-prototypes
         -Wno-unused-parameter -Wvla
 ALL_CFLAGS = -std=gnu11 $(mode-$(MODE)) $(WARN) -fno-strict-aliasing -fno-common -pthread \
              -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Iinclude -I. -I$(G) \
-             $(GLIB_CFLAGS) $(ZLIB_CFLAGS) $(JANSSON_CFLAGS) $(CAPSTONE_CFLAGS) $(SLIRP_CFLAGS) $(SDL_CFLAGS) \
-             $(USER_CFLAGS)
+             $(PART_CFLAGS) $(USER_CFLAGS)
 ALL_LDFLAGS = -pthread -Wl,--as-needed $(filter -fsanitize=% -fno-sanitize%,$(mode-$(MODE))) $(USER_LDFLAGS)
-LIBS = $(GLIB_LIBS) $(ZLIB_LIBS) $(JANSSON_LIBS) $(CAPSTONE_LIBS) $(SLIRP_LIBS) $(SDL_LIBS) -lm -ldl
+LIBS = $(PART_LIBS) -lm -ldl
 
 # Commands are shown in full with V=1, by name on a terminal, else not at all.
 Q := $(if $(V),,@)
@@ -149,7 +148,7 @@ bring-up := $(if $(MAIN),,-no-pie -Wl,--unresolved-symbols=ignore-all)
 $(addprefix $(B)/,$(TESTS)): $(B)/%: $(B)/obj/%.o $(B)/libtest.a $(B)/libdoppel.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $(bring-up) $(ldflags-$*) -o $@ $< $(B)/libtest.a $(whole) $(CHECK_LIBS) $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(bring-up) $(ldflags-$*) -o $@ $< $(B)/libtest.a $(whole) $(LIBS)
 
 $(G)/%.aml.h: %.asl config.mk
 	@mkdir -p $(@D)

@@ -7,7 +7,8 @@
 #include "hw/display/vga.h"
 #include "monitor/internal.h"
 #include "monitor/keys.h"
-#include "monitor/picture.h"
+#include "ui/display.h"
+#include "ui/picture.h"
 #include "ui/input.h"
 
 #define KEYS_MAX        16u
@@ -296,45 +297,42 @@ void hmp_mouse_set(struct monitor *m, json_t *args)
 
 /* --- the screen --------------------------------------------------------------------------------- */
 
-static bool is_vga(struct device *dev, void *opaque)
+/* By device and head, or the primary display. */
+static struct display *find_screen(struct monitor *m, json_t *args, struct error **err)
 {
-    return !strcmp(dev->cls->name, "VGA");
-}
+    const char *id = arg_str(args, "device");
+    unsigned head = (unsigned)arg_int(args, "head", 0);
+    struct device *dev = id ? device_find(id) : NULL;
+    struct display *d = id && !dev ? NULL : display_find(dev, head);
 
-static struct device *find_screen(struct monitor *m, const char *id, struct error **err)
-{
-    struct device *dev = id ? device_find(id) : device_for_each(is_vga, NULL);
-
-    if (!dev || !is_vga(dev, NULL)) {
-        m->error_class = id ? QERR_DEVICE_NOT_FOUND : NULL;
-        error_set(err,
-                  id ? "Device '%s' not found" : "There is no console to take a screendump from",
-                  id);
-        return NULL;
+    if (id && !dev) {
+        m->error_class = QERR_DEVICE_NOT_FOUND;
+        error_set(err, "Device '%s' not found", id);
+    } else if (!d && (id || head)) {
+        error_set(err, "No graphical console with head %u", head);
+    } else if (!d) {
+        error_set(err, "There is no console to take a screendump from");
     }
-    return dev;
+    return d;
 }
 
 json_t *qmp_screendump(struct monitor *m, json_t *args, struct error **err)
 {
-    const char *format = arg_str(args, "format"), *id = arg_str(args, "device");
-    struct device *dev = find_screen(m, id, err);
+    const char *format = arg_str(args, "format");
+    struct display *d = find_screen(m, args, err);
     struct picture p;
 
-    if (!dev) {
-        return NULL;
-    }
-    if (arg_int(args, "head", 0)) {
-        error_set(err, "No graphical console with head %" JSON_INTEGER_FORMAT,
-                  (json_int_t)arg_int(args, "head", 0));
-        return NULL;
-    }
-    if (picture_take(&vga_pci_chip(dev)->source, &p, err) < 0) {
+    if (!d || picture_take(d, &p, err) < 0) {
         return NULL;
     }
     int ret = picture_save(&p, arg_str(args, "filename"), format && !strcmp(format, "png"), err);
     picture_free(&p);
     return ret < 0 ? NULL : qmp_empty();
+}
+
+static bool is_vga(struct device *dev, void *opaque)
+{
+    return !strcmp(dev->cls->name, "VGA");
 }
 
 void hmp_info_screen(struct monitor *m, json_t *args)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-obj-y += ui/input.o
+obj-y += ui/input.o ui/display.o ui/render.o ui/picture.o

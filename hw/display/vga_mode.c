@@ -5,9 +5,19 @@
 
 #include <glib.h>
 
-#define PLANE_SIZE 0x10000u
-
 /* --- the VGA's own modes ---------------------------------------------------------------------- */
+
+/* The panning register counts dots; with nine to a cell 8 stands for none; in 256 colours each
+ * takes two. */
+static unsigned panning(const struct vga *s, const struct display_mode *m)
+{
+    unsigned val = s->attr[ATTR_PANNING] & 0xf;
+
+    if (m->kind == DISPLAY_TEXT && m->cell_width == 9) {
+        return val < 8 ? val + 1 : 0;
+    }
+    return (val & 7) >> (m->kind == DISPLAY_PACKED);
+}
 
 static void text_mode(const struct vga *s, struct display_mode *m)
 {
@@ -54,7 +64,6 @@ static void addressing(const struct vga *s, struct display_mode *m)
                (s->crtc[CRTC_PRESET_ROW] >> 5 & 3);
     m->stride = s->crtc[CRTC_OFFSET] * 2u;
     m->line_compare = vga_line_compare(s);
-    m->pixel_shift = s->attr[ATTR_PANNING] & 0xf;
     m->row_shift = s->crtc[CRTC_PRESET_ROW] & 0x1f;
 }
 
@@ -75,20 +84,7 @@ static void vga_mode(const struct vga *s, struct display_mode *m)
     m->double_scan = s->crtc[CRTC_MAX_SCAN] & CRTC_MAX_SCAN_DOUBLE;
     addressing(s, m);
     s->gc[GC_MISC] & GC_MISC_GRAPHICS ? graphics_mode(s, m) : text_mode(s, m);
-}
-
-uint32_t vga_plane_address(const struct display_mode *m, uint32_t addr, unsigned row)
-{
-    if (m->word_mode) {
-        addr = addr << 1 | (addr >> (m->word_wrap_15 ? 15 : 13) & 1);
-    }
-    if (m->row_scan_13) {
-        addr = (addr & ~0x2000u) | (row & 1) << 13;
-    }
-    if (m->row_scan_14) {
-        addr = (addr & ~0x4000u) | (row >> 1 & 1) << 14;
-    }
-    return addr & (PLANE_SIZE - 1);
+    m->pixel_shift = panning(s, m);
 }
 
 /* --- DISPI ------------------------------------------------------------------------------------ */
@@ -115,6 +111,8 @@ static void dispi_mode(const struct vga *s, struct display_mode *m)
     m->height = s->dispi[DISPI_YRES];
     m->depth = s->dispi[DISPI_BPP];
     m->cell_height = 1;
+    m->red = 16;
+    m->green = 8;
     m->stride = s->dispi[DISPI_VIRT_WIDTH] * bytes;
     m->start = s->dispi[DISPI_Y_OFFSET] * m->stride + s->dispi[DISPI_X_OFFSET] * bytes;
     m->line_compare = UINT32_MAX;
@@ -234,7 +232,7 @@ static void append_row(GString *out, const struct vga *s, const struct display_m
     gsize line = out->len;
 
     for (unsigned x = 0; x < m->columns; x++) {
-        uint32_t addr = vga_plane_address(m, m->start + y * m->stride + x, 0);
+        uint32_t addr = display_plane_address(m, m->start + y * m->stride + x, 0);
         append_char(out, ram_ptr(s->vram.ram)[addr * 4]);
     }
     while (out->len > line && out->str[out->len - 1] == ' ') {

@@ -10,6 +10,7 @@
 
 #include "hw/core/vmstate.h"
 #include "hw/pci/pci.h"
+#include "ui/display.h"
 #include "util/error.h"
 
 #define MMIO_SIZE      0x1000
@@ -25,6 +26,7 @@
 struct vga_pci {
     struct pci_device pci;
     struct vga vga;
+    struct display *display;
     struct mem_region mmio;
     uint8_t edid[EDID_SIZE]; /* constant after realize */
     bool edid_on;            /* properties */
@@ -135,6 +137,7 @@ static int vga_pci_realize(struct device *dev, struct error **err)
     mem_region_add(s->pci.bus->io, VGA_PORTS_DISPI, &s->vga.dispi_io);
     update_decoding(s);
     mem_txn_commit();
+    s->display = display_register(&s->vga.source, dev, 0);
     return 0;
 }
 
@@ -142,6 +145,7 @@ static void vga_pci_unrealize(struct device *dev)
 {
     struct vga_pci *s = container_of(dev, struct vga_pci, pci.dev);
 
+    display_unregister(s->display);
     mem_region_del(s->pci.bus->memory, &s->vga.window);
     mem_region_del(s->pci.bus->io, &s->vga.mono_io);
     mem_region_del(s->pci.bus->io, &s->vga.vga_io);

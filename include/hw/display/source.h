@@ -2,7 +2,8 @@
 /*
  * What a display adapter shows, for whoever draws it: the current mode, the palette, where the
  * picture lies in video memory, and which parts of that were written since the last look.
- * Device lock held throughout.
+ * Device lock held throughout; what memory() returned is also read without it until
+ * display_memory_going() or display_unregister() (ui/display.h).
  */
 #ifndef HW_DISPLAY_SOURCE_H
 #define HW_DISPLAY_SOURCE_H
@@ -22,7 +23,7 @@ enum display_kind {
 /*
  * Planes are interleaved: byte `a` of plane p lies at 4 * a + p of video memory. Display
  * addresses count up by one per character or eight pixels (PACKED: four) and become plane
- * addresses by vga_plane_address(). LINEAR knows nothing of that: start and stride are bytes.
+ * addresses by display_plane_address(). LINEAR knows nothing of that: start and stride are bytes.
  */
 struct display_mode {
     enum display_kind kind;
@@ -30,6 +31,7 @@ struct display_mode {
     unsigned columns, rows;             /* TEXT */
     unsigned cell_width, cell_height;   /* TEXT; else cell_height is the lines a row is repeated */
     unsigned depth;                     /* bits per pixel, TEXT 4 */
+    uint8_t red, green, blue;           /* LINEAR of 24 and 32 bits: lowest bit of each colour */
     uint32_t start;                     /* where the picture begins ... */
     uint32_t stride;                    /* ... and how far rows are apart */
     unsigned line_compare;              /* scan line at which the address starts over from 0 */
@@ -47,6 +49,18 @@ struct display_mode {
     bool line_graphics;                 /* TEXT: C0h to DFh repeat dot 8 as dot 9 */
 };
 
+#define DISPLAY_CURSOR_SIDE 64u
+
+/* The pointer an adapter lays over the picture. */
+struct display_cursor {
+    bool visible;
+    int x, y;               /* of its hot spot, in the picture */
+    unsigned hot_x, hot_y;  /* in the shape */
+    unsigned width, height; /* at most DISPLAY_CURSOR_SIDE */
+    uint32_t serial;        /* differs when the shape does */
+    uint32_t pixels[DISPLAY_CURSOR_SIDE * DISPLAY_CURSOR_SIDE]; /* AARRGGBB, rows of width */
+};
+
 struct display_source {
     const struct display_source_ops *ops;
     void *opaque;
@@ -58,8 +72,16 @@ struct display_source_ops {
     void (*palette)(void *opaque, uint32_t colours[256]);
     /* Video memory. */
     const uint8_t *(*memory)(void *opaque, uint32_t *size);
-    /* As dirty_test_clear(), of video memory. */
+    /* As dirty_test_clear(), of video memory: a bit per 4 KiB that `off` to `off + len` touch, the
+     * first that of `off`. */
     bool (*fetch_dirty)(void *opaque, uint32_t off, uint32_t len, unsigned long *bits);
+    /* NULL: it has none. Writes the shape only if c->serial is not the current one. */
+    void (*cursor)(void *opaque, struct display_cursor *c);
+    /* A viewer would like this size; 0 by 0: nobody looks any more. NULL: cannot tell the guest. */
+    void (*suggest_size)(void *opaque, unsigned width, unsigned height);
 };
+
+/* Plane address of a display address on row scan line `row`: 0 to FFFFh. */
+uint32_t display_plane_address(const struct display_mode *mode, uint32_t addr, unsigned row);
 
 #endif

@@ -76,9 +76,6 @@ void vga_port_write(struct vga *s, unsigned port, uint8_t val);
 uint16_t vga_dispi_read(struct vga *s, unsigned index);
 void vga_dispi_write(struct vga *s, unsigned index, uint16_t val);
 
-/* Plane address of a display address on row scan line `row`. */
-uint32_t vga_plane_address(const struct display_mode *mode, uint32_t addr, unsigned row);
-
 /* The chip of a "VGA" device. */
 struct vga *vga_pci_chip(struct device *dev);
 

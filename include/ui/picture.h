@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What a display adapter shows, as a picture in memory and as a file. Device lock held. */
-#ifndef MONITOR_PICTURE_H
-#define MONITOR_PICTURE_H
+/* A still picture of a display, as a file. Any thread; device lock held or not. */
+#ifndef UI_PICTURE_H
+#define UI_PICTURE_H
 
 #include "util/base.h"
 
-struct display_source;
+struct display;
 struct error;
 
 struct picture {
@@ -13,8 +13,8 @@ struct picture {
     uint8_t *rgb; /* 3 bytes per pixel */
 };
 
-/* A blank screen is black. -ENOMEM, -EINVAL with err. Free with picture_free(). */
-int picture_take(const struct display_source *source, struct picture *p, struct error **err);
+/* Take it now, without the pointer. -ENOMEM with err. Free with picture_free(). */
+int picture_take(struct display *d, struct picture *p, struct error **err);
 void picture_free(struct picture *p);
 
 /* As PNG, or as PPM. 0 or -errno with err. */

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* From video memory to pixels, a scan line at a time. Pure; video memory may change meanwhile. */
+#ifndef UI_RENDER_H
+#define UI_RENDER_H
+
+#include "hw/display/source.h"
+
+/* What a picture is made of. */
+struct render {
+    struct display_mode mode;
+    uint32_t colours[256]; /* 00RRGGBB */
+    const uint8_t *memory; /* `size` bytes */
+    uint32_t size;
+    bool cursor_off; /* TEXT: the cursor blinks and is away, ... */
+    bool blink_off;  /* ... and so are characters that blink */
+};
+
+/* Line y of the mode's picture to out[0..mode.width-1]. */
+void render_line(const struct render *r, unsigned y, uint32_t *out);
+
+/* The bytes of video memory that line y shows, LINEAR only. */
+static inline void render_line_bytes(const struct render *r, unsigned y, uint64_t *off,
+                                     uint64_t *len)
+{
+    *off = r->mode.start + (uint64_t)y * r->mode.stride;
+    *len = (uint64_t)r->mode.width * ((r->mode.depth + 7) / 8);
+}
+
+#endif

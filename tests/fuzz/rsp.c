@@ -2,8 +2,11 @@
 /*
  * Fuzzes the gdb stub: packets made from valid ones by changing bytes, cutting and joining, most
  * with a right checksum, in pieces of any size; and agent expressions of random bytes. The vCPUs
- * are real but do not run. FUZZ_SECONDS (2; CK_DEFAULT_TIMEOUT must be longer), FUZZ_SEED (1); the
- * sanitizers say what is wrong.
+ * are real but do not run.
+ *
+ *     build/tests/fuzz/rsp [-t SECONDS] [-s SEED]    two seconds if not said
+ *
+ * Meant for MODE=asan: the sanitizers say what is wrong.
  */
 #include "tests/dev/fakechr.h"
 
@@ -23,6 +26,9 @@ char *__wrap_monitor_run_line(const char *line, unsigned cpu)
 {
     return g_strdup_printf("%u: %s\n", cpu, line);
 }
+
+#define PACKETS     200u /* in a session */
+#define EXPRESSIONS 500u /* after each */
 
 static uint64_t state;
 
@@ -146,7 +152,7 @@ static void send_in_pieces(struct fake_chr *chr, const GByteArray *in)
 static void one_session(struct fake_chr *chr)
 {
     chardev_send_event(&chr->chr, CHARDEV_OPENED);
-    for (unsigned i = 0; i < 200; i++) {
+    for (unsigned i = 0; i < PACKETS; i++) {
         GByteArray *in = make_input();
         send_in_pieces(chr, in);
         g_byte_array_free(in, TRUE);
@@ -183,30 +189,39 @@ static void setup(void)
     ck_assert_int_eq(accel_create_vcpus(&x86_frontend, 2, NULL), 0);
 }
 
-static double number_from(const char *name, double otherwise)
-{
-    const char *text = getenv(name);
-    return text ? atof(text) : otherwise;
-}
+static unsigned seconds = 2;
+static uint64_t seed = 1;
 
 START_TEST(test_packets)
 {
-    gint64 end = g_get_monotonic_time() + (gint64)(number_from("FUZZ_SECONDS", 2) * 1e6);
+    gint64 end = g_get_monotonic_time() + (gint64)seconds * G_USEC_PER_SEC;
     unsigned long sessions = 0;
 
-    state = (uint64_t)number_from("FUZZ_SEED", 1) * 0x9e3779b97f4a7c15u | 1;
+    state = seed * 0x9e3779b97f4a7c15u | 1;
     setup();
     struct fake_chr *chr = fake_chr_new("debugger");
     chr->chr.is_open = false;
     ck_assert_int_eq(gdbstub_start("chardev:debugger", NULL), 0);
     for (; g_get_monotonic_time() < end; sessions++) {
         one_session(chr);
-        for (unsigned i = 0; i < 500; i++) {
+        for (unsigned i = 0; i < EXPRESSIONS; i++) {
             one_expression();
         }
     }
-    printf("%lu sessions of 200 packets\n", sessions);
+    printf("rsp: %lu sessions of %u packets and %u expressions\n", sessions, PACKETS, EXPRESSIONS);
 }
 END_TEST
 
-TEST_MAIN("rsp", test_packets)
+int main(int argc, char **argv)
+{
+    for (int i = 1; i + 1 < argc; i += 2) {
+        if (argv[i][1] == 't') {
+            seconds = (unsigned)strtoul(argv[i + 1], NULL, 0);
+        } else {
+            seed = strtoull(argv[i + 1], NULL, 0);
+        }
+    }
+    setenv("CK_FORK", "no", 1); /* one process, no time limit */
+    const TTest *const tests[] = {test_packets};
+    return test_run_all("fuzz/rsp", tests, ARRAY_SIZE(tests));
+}

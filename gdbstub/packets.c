@@ -71,7 +71,7 @@ static void handle_read_all(void)
 }
 
 /* Values that are not taken are left as they were: the debugger writes back what it has read. */
-static void handle_write_all(const char *p)
+static void write_registers(const char *p, bool pc)
 {
     uint8_t raw[16];
 
@@ -80,8 +80,17 @@ static void handle_write_all(const char *p)
         if (text_bytes(&p, raw, r->bytes) != r->bytes) {
             break;
         }
-        debug_write_register(stub_cpu(stub.g_cpu), r, raw);
+        if ((i == stub.desc->expedited[0]) == pc) {
+            debug_write_register(stub_cpu(stub.g_cpu), r, raw);
+        }
     }
+}
+
+/* The PC last, since its limits are those of CS and the mode. */
+static void handle_write_all(const char *p)
+{
+    write_registers(p, false);
+    write_registers(p, true);
     stub_reply("OK");
 }
 
@@ -128,7 +137,7 @@ static uint64_t access_memory(uint64_t addr, void *buf, uint64_t len, bool write
                          : debug_access_memory(cpu, addr, buf, len, write);
 }
 
-static bool parse_range(const char **p, uint64_t *addr, uint64_t *len)
+bool parse_range(const char **p, uint64_t *addr, uint64_t *len)
 {
     return text_hex(p, addr) && text_skip(p, ',') && text_hex(p, len);
 }

@@ -18,7 +18,8 @@ static void query_supported(const char *args)
     }
     g_strfreev(features);
     g_string_printf(stub.reply,
-                    "PacketSize=%x;qXfer:features:read+;vContSupported+;swbreak+;hwbreak+;"
+                    "PacketSize=%x;qXfer:features:read+;qXfer:memory-map:read+;vContSupported+;"
+                    "swbreak+;hwbreak+;"
                     "QStartNoAckMode+;ConditionalBreakpoints+;binary-upload+",
                     RSP_PACKET_MAX);
 }
@@ -80,24 +81,49 @@ static void query_attached(const char *args)
     stub_reply("1"); /* quitting the debugger lets the guest go on */
 }
 
-/* "target.xml:offset,length" */
+/* "offset,length" of a text. */
+static void send_part(const char *text, uint64_t offset, uint64_t len)
+{
+    uint64_t all = strlen(text);
+
+    if (offset > all) {
+        stub_reply("E22");
+        return;
+    }
+    len = MIN(MIN(len, all - offset), (uint64_t)RSP_PACKET_MAX / 2);
+    g_string_append_c(stub.reply, offset + len == all ? 'l' : 'm');
+    g_string_append_len(stub.reply, text + offset, (gssize)len);
+}
+
 static void query_features(const char *args)
 {
-    uint64_t offset, len, all = strlen(stub.xml);
+    uint64_t offset, len;
 
     if (!g_str_has_prefix(args, "target.xml:")) {
         stub_reply("E00");
         return;
     }
     args += strlen("target.xml:");
-    if (!text_hex(&args, &offset) || !text_skip(&args, ',') || !text_hex(&args, &len) ||
-        offset > all) {
+    if (parse_range(&args, &offset, &len)) {
+        send_part(stub.xml, offset, len);
+    } else {
+        stub_reply("E22");
+    }
+}
+
+static void query_memory_map(const char *args)
+{
+    uint64_t offset, len;
+
+    if (!parse_range(&args, &offset, &len)) {
         stub_reply("E22");
         return;
     }
-    len = MIN(MIN(len, all - offset), (uint64_t)RSP_PACKET_MAX / 2);
-    g_string_append_c(stub.reply, offset + len == all ? 'l' : 'm');
-    g_string_append_len(stub.reply, stub.xml + offset, (gssize)len);
+    if (!offset || !stub.memory_map) {
+        g_free(stub.memory_map);
+        stub.memory_map = stub_memory_map(stub.physical || !debug_paging(stub_cpu(stub.g_cpu)));
+    }
+    send_part(stub.memory_map, offset, len);
 }
 
 /* Output goes ahead in O packets, as much as each takes. */
@@ -187,6 +213,7 @@ static const struct {
     {"qThreadExtraInfo,", query_thread_info},
     {"qAttached", query_attached},
     {"qXfer:features:read:", query_features},
+    {"qXfer:memory-map:read:", query_memory_map},
     {"qRcmd,", query_monitor},
     {"qqemu.sstepbits", query_sstep_bits},
     {"qqemu.sstep", query_sstep},

@@ -58,19 +58,6 @@ void stub_send_stop(unsigned signal)
     send_stop(signal, "");
 }
 
-/*
- * Does the PC register say where the vCPU is? Not in a code segment with a base: then the debugger
- * would look for its breakpoint in vain and go on, so it only hears of a trap.
- */
-static bool pc_is_linear(struct vcpu *cpu)
-{
-    const struct debug_register *pc = &stub.desc->regs[stub.desc->expedited[0]];
-    uint8_t raw[8] = {0};
-
-    debug_read_register(cpu, pc, raw);
-    return ld_le64(raw) == (cpu->pc & mask64(pc->bytes * 8));
-}
-
 /* The stop of one vCPU that has stopped by itself. */
 static void send_vcpu_stop(unsigned index)
 {
@@ -86,8 +73,6 @@ static void send_vcpu_stop(unsigned index)
     if (s.reason >= DEBUG_STOP_WRITE) {
         g_snprintf(reason, sizeof(reason), "%s:%llx;", watches[s.reason],
                    (unsigned long long)s.addr);
-    } else if (!pc_is_linear(stub_cpu(index))) {
-        reason[0] = 0;
     } else if (s.reason == DEBUG_STOP_CODE && stub.swbreak) {
         g_strlcpy(reason, "swbreak:;", sizeof(reason));
     } else if (s.reason == DEBUG_STOP_CODE_HW && stub.hwbreak) {
@@ -273,8 +258,6 @@ static void assign(struct stub_action *actions, int index, const struct stub_act
     for (unsigned i = 0; i < vcpu_count(); i++) {
         if ((index < 0 || (unsigned)index == i) && actions[i].run < 0) {
             actions[i] = *a;
-            actions[i].range_start = debug_pc_to_linear(vcpu_get(i), a->range_start);
-            actions[i].range_end = actions[i].range_start + (a->range_end - a->range_start);
         }
     }
 }

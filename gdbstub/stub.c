@@ -150,7 +150,7 @@ static void opened(void)
     if (runstate_is_running()) {
         vm_stop(RUNSTATE_DEBUG);
     }
-    stub.desc = debug_description(stub_cpu(0));
+    stub.desc = stub_describe(stub_cpu(0));
     g_free(stub.xml);
     stub.xml = stub_target_xml(stub.desc);
 }
@@ -252,7 +252,7 @@ static void end(void)
     }
 }
 
-int gdbstub_start(const char *where, struct error **err)
+static int listen_on(const char *where, struct error **err)
 {
     static const struct chardev_handlers handlers = {
         .can_read = can_read,
@@ -262,10 +262,8 @@ int gdbstub_start(const char *where, struct error **err)
         .lossless = true,
     };
     struct error *local = NULL;
-
-    init_once();
-    end();
     struct chardev *chr = chardev_new_service(where, "gdb", &local);
+
     if (!chr) {
         error_propagate(err, local);
         return local ? -EINVAL : 0; /* "none" */
@@ -280,5 +278,23 @@ int gdbstub_start(const char *where, struct error **err)
             chardev_free(chr);
         }
     }
+    return ret;
+}
+
+int gdbstub_start(const char *where, struct error **err)
+{
+    static const char option[] = ",registers=";
+    enum debug_width width = DEBUG_WIDTH_MODE;
+    const char *at = g_strrstr(where, option);
+
+    if (at && stub_parse_width(at + strlen(option), &width, err) < 0) {
+        return -EINVAL;
+    }
+    init_once();
+    end();
+    stub.width = width;
+    char *place = at ? g_strndup(where, (gsize)(at - where)) : g_strdup(where);
+    int ret = listen_on(place, err);
+    g_free(place);
     return ret;
 }

@@ -9,6 +9,7 @@
 #include "system/mainloop.h"
 
 struct chardev;
+struct error;
 struct vcpu;
 
 enum { SIGNAL_INT = 2, SIGNAL_QUIT = 3, SIGNAL_TRAP = 5, SIGNAL_ABRT = 6, SIGNAL_STOP = 17 };
@@ -32,10 +33,11 @@ struct stub {
     bool silent;    /* running by vm_step() */
     bool reset_run; /* vRun: the stop is told of after the reset */
     unsigned sstep;
-    unsigned g_cpu, c_cpu; /* what Hg and Hc have chosen */
-    unsigned list_cpu;     /* next of qsThreadInfo */
+    unsigned g_cpu, c_cpu;  /* what Hg and Hc have chosen */
+    unsigned list_cpu;      /* next of qsThreadInfo */
+    enum debug_width width; /* which description the user wants */
     const struct debug_description *desc;
-    char *xml;
+    char *xml, *memory_map;  /* as text; the map is made when it is read from its start */
     struct deferred stopped; /* a vCPU has stopped by itself */
     struct notifier change, reset, shutdown;
 };
@@ -69,10 +71,14 @@ void stub_points_clear(void);
 /* --- packets.c, query.c --- */
 void stub_handle(const char *packet, size_t len);
 void handle_query(const char *text);
+bool parse_range(const char **p, uint64_t *addr, uint64_t *len); /* "addr,len" */
 bool parse_thread(const char **p, int *index); /* -1: all; false: no such thread */
 
-/* --- xml.c --- */
+/* --- target.c --- */
+const struct debug_description *stub_describe(struct vcpu *cpu);
+int stub_parse_width(const char *text, enum debug_width *width, struct error **err);
 char *stub_target_xml(const struct debug_description *desc);
+char *stub_memory_map(bool physical); /* physical: the debugger's addresses are */
 
 /* --- agent.c: agent expressions (GDB manual, appendix F) --- */
 struct agent_code {

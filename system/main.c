@@ -243,8 +243,12 @@ static void reset_cpus(struct reset_handler *h, enum reset_kind kind)
 
 static int start_gdbstub(const struct options *o, struct error **err)
 {
-    int ret = o->gdb ? gdbstub_start(o->gdb, err) : 0;
+    int ret;
 
+    if (o->cfg.kernel) {
+        gdbstub_set_program(o->cfg.kernel);
+    }
+    ret = o->gdb ? gdbstub_start(o->gdb, err) : 0;
     if (ret < 0) {
         error_prepend(err, "-gdb: ");
     }

@@ -3,9 +3,10 @@
  * The x86 CPU as a debugger sees and changes it (system/debug.h): register tables in the order and
  * format of GDB's "i386" target features, memory. Reference: GDB manual, G.5.6; Intel SDM vol. 3A.
  *
- * The instruction pointer is the architectural one, the offset in CS. Writes obey the rules of the
- * instructions that would make them (MOV to CR0, MOV to a segment register ...); CS can be changed
- * in real mode and vm86 only, EFLAGS.VM not at all.
+ * The PC is the linear address, because GDB compares it with the addresses of breakpoints and reads
+ * code there; the offset in CS is a register of its own. Writes obey the rules of the instructions
+ * that would make them (MOV to CR0, MOV to a segment register ...); CS can be changed in real mode
+ * and vm86 only, EFLAGS.VM not at all.
  */
 #include "system/debug.h"
 
@@ -21,6 +22,7 @@
 
 enum kind {
     KIND_GENERAL,
+    KIND_PC,
     KIND_IP,
     KIND_EFLAGS,
     KIND_SELECTOR,
@@ -117,7 +119,9 @@ static const char *const types[FEATURE_COUNT] = {
     SYS("k_gs_base", "int64", KIND_KERNEL_GS, 0), SYS("cr0", "x86_cr0", KIND_CR, 0),               \
     SYS("cr2", "int64", KIND_CR, 2), SYS("cr3", "int64", KIND_CR, 3),                              \
     SYS("cr4", "x86_cr4", KIND_CR, 4), SYS("cr8", "int64", KIND_CR, 8),                            \
-    SYS("efer", "x86_efer", KIND_EFER, 0)
+    SYS("efer", "x86_efer", KIND_EFER, 0), SYS("ip", "int64", KIND_IP, 0),                         \
+    SYS("cs_base", "int64", KIND_BASE, X86_CS), SYS("ss_base", "int64", KIND_BASE, X86_SS),        \
+    SYS("ds_base", "int64", KIND_BASE, X86_DS), SYS("es_base", "int64", KIND_BASE, X86_ES)
 
 #define G64(name, reg) CORE(name, 8, "int64", KIND_GENERAL, reg)
 #define G32(name, reg) CORE(name, 4, "int32", KIND_GENERAL, reg)
@@ -129,7 +133,7 @@ static const struct debug_register regs64[] = {
     CORE("rsp", 8, "data_ptr", KIND_GENERAL, X86_RSP),
     G64("r8", X86_R8), G64("r9", X86_R9), G64("r10", X86_R10), G64("r11", X86_R11),
     G64("r12", X86_R12), G64("r13", X86_R13), G64("r14", X86_R14), G64("r15", X86_R15),
-    CORE("rip", 8, "code_ptr", KIND_IP, 0),
+    CORE("rip", 8, "code_ptr", KIND_PC, 0),
     CORE("eflags", 4, "i386_eflags", KIND_EFLAGS, 0),
     COMMON_TAIL,
     XMM(0), XMM(1), XMM(2), XMM(3), XMM(4), XMM(5), XMM(6), XMM(7),
@@ -142,7 +146,7 @@ static const struct debug_register regs32[] = {
     CORE("esp", 4, "data_ptr", KIND_GENERAL, X86_RSP),
     CORE("ebp", 4, "data_ptr", KIND_GENERAL, X86_RBP),
     G32("esi", X86_RSI), G32("edi", X86_RDI),
-    CORE("eip", 4, "code_ptr", KIND_IP, 0),
+    CORE("eip", 4, "code_ptr", KIND_PC, 0),
     CORE("eflags", 4, "i386_eflags", KIND_EFLAGS, 0),
     COMMON_TAIL,
     XMM(0), XMM(1), XMM(2), XMM(3), XMM(4), XMM(5), XMM(6), XMM(7),
@@ -174,12 +178,23 @@ static const struct debug_description description32 = {
 
 /* Without paging it may become anything (firmware and boot loaders run so); paging that is not that
  * of 64 bits means an operating system of 32. */
-const struct debug_description *debug_description(const struct vcpu *cpu)
+static const struct debug_description *description_of_mode(const struct x86_cpu *c)
 {
-    const struct x86_cpu *c = (const struct x86_cpu *)cpu;
-    bool can_be_long = x86_cpuid_bit(c, 0x80000001, 3, 29);
+    if (x86_lma(c))
+        return &description64;
+    return c->cr0 & CR0_PG || !x86_cpuid_bit(c, 0x80000001, 3, 29) ? &description32 : NULL;
+}
 
-    return x86_lma(c) || (can_be_long && !(c->cr0 & CR0_PG)) ? &description64 : &description32;
+const struct debug_description *debug_description(const struct vcpu *cpu, enum debug_width width)
+{
+    return width == DEBUG_WIDTH_32   ? &description32
+           : width == DEBUG_WIDTH_64 ? &description64
+                                     : description_of_mode((const struct x86_cpu *)cpu);
+}
+
+bool debug_paging(const struct vcpu *cpu)
+{
+    return ((const struct x86_cpu *)cpu)->cr0 & CR0_PG;
 }
 
 const char *debug_cpu_state(const struct vcpu *cpu)
@@ -190,13 +205,6 @@ const char *debug_cpu_state(const struct vcpu *cpu)
            : c->wait_sipi ? "waiting for its start"
            : cpu->halted  ? "halted"
                           : "running";
-}
-
-gva_t debug_pc_to_linear(const struct vcpu *cpu, uint64_t v)
-{
-    const struct x86_cpu *c = (const struct x86_cpu *)cpu;
-
-    return x86_code64(c) ? v : (uint32_t)(x86_seg_base(c, X86_CS) + v);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -226,6 +234,8 @@ static uint64_t read_integer(const struct x86_cpu *c, const struct debug_registe
     switch (r->kind) {
     case KIND_GENERAL:
         return c->v.greg[r->index];
+    case KIND_PC:
+        return c->v.pc;
     case KIND_IP:
         return x86_get_ip(c);
     case KIND_EFLAGS:
@@ -270,13 +280,20 @@ void debug_read_register(struct vcpu *cpu, const struct debug_register *r, uint8
 /* Also wakes a CPU that is halted: it shall go on there. */
 static int write_ip(struct x86_cpu *c, uint64_t v)
 {
-    if (x86_code64(c) && !x86_canonical(v))
+    if (x86_code64(c) ? !x86_canonical(v) : v > c->seg[X86_CS].limit)
         return -EINVAL;
     x86_set_ip(c, v);
     c->v.halted = c->wait_sipi || c->shutdown;
     c->intr_shadow = c->ss_shadow = false;
     x86_update_mode(c);
     return 0;
+}
+
+static int write_pc(struct x86_cpu *c, uint64_t v)
+{
+    if (x86_code64(c))
+        return write_ip(c, v);
+    return v >> 32 ? -EINVAL : write_ip(c, (uint32_t)(v - x86_seg_base(c, X86_CS)));
 }
 
 static int write_selector(struct x86_cpu *c, unsigned s, uint16_t v)
@@ -302,7 +319,7 @@ static int write_base(struct x86_cpu *c, unsigned s, uint64_t v)
 {
     if (v == x86_seg_base(c, s))
         return 0;
-    if (!x86_code64(c) || !x86_canonical(v))
+    if (s < X86_FS || !x86_code64(c) || !x86_canonical(v))
         return -EINVAL;
     c->v.greg[X86_GREG_SEG_BASE + s] = v;
     return 0;
@@ -369,8 +386,10 @@ static int write_integer(struct x86_cpu *c, const struct debug_register *r, uint
     case KIND_GENERAL:
         c->v.greg[r->index] = v;
         return 0;
+    case KIND_PC:
+        return write_pc(c, v);
     case KIND_IP:
-        return write_ip(c, v);
+        return v == x86_get_ip(c) ? 0 : write_ip(c, v);
     case KIND_EFLAGS:
         x86_set_eflags(c, (uint32_t)v, 0x3f7fd5 & ~EFL_VM);
         return 0;

@@ -13,9 +13,15 @@ struct error;
 /*
  * Listen on a character device in short form ("tcp::1234", "unix:PATH", "chardev:ID", "stdio"),
  * instead of where it has listened until now; "none": nowhere. The machine stops when a debugger
- * connects.
+ * connects. ",registers=32", "64" or "auto" at the end: how wide the registers are.
  */
 int gdbstub_start(const char *where, struct error **err);
+
+/*
+ * The file the machine starts (-kernel). If it is a 32-bit ELF program a debugger that comes before
+ * the CPU has a mode of its own gets the registers of 32 bits.
+ */
+void gdbstub_set_program(const char *path);
 
 /* Where it listens, or NULL. */
 const char *gdbstub_where(void);

@@ -104,15 +104,18 @@ struct debug_description {
     const uint8_t *expedited; /* numbers of PC, stack and frame pointer, 0xff at the end */
 };
 
-/* The one that fits what the CPU does now. */
-const struct debug_description *debug_description(const struct vcpu *cpu);
+enum debug_width { DEBUG_WIDTH_MODE, DEBUG_WIDTH_32, DEBUG_WIDTH_64 };
 
-/* Register n as bytes of the target; -EINVAL: it does not take that value. */
+/* The one of that width; DEBUG_WIDTH_MODE: what the CPU does now, NULL if it may yet become either. */
+const struct debug_description *debug_description(const struct vcpu *cpu, enum debug_width width);
+
+/* Register n as bytes of the target; -EINVAL: it does not take that value. The PC is the linear
+ * address, as those of points are. */
 void debug_read_register(struct vcpu *cpu, const struct debug_register *r, uint8_t *buf);
 int debug_write_register(struct vcpu *cpu, const struct debug_register *r, const uint8_t *buf);
 
-/* Linear address of an instruction pointer. */
-gva_t debug_pc_to_linear(const struct vcpu *cpu, uint64_t v);
+/* Do page tables stand between linear and physical addresses? */
+bool debug_paging(const struct vcpu *cpu);
 /* "running", "halted" ... for people. */
 const char *debug_cpu_state(const struct vcpu *cpu);
 

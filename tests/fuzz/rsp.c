@@ -80,6 +80,8 @@ static const char *const seeds[] = {
     "R00",
     "qSupported:multiprocess+;swbreak+;hwbreak+;xmlRegisters=i386",
     "qXfer:features:read:target.xml:0,fff",
+    "qXfer:memory-map:read::0,fff",
+    "qXfer:memory-map:read::40,20",
     "qfThreadInfo",
     "qsThreadInfo",
     "qThreadExtraInfo,1",
@@ -170,7 +172,7 @@ static void one_expression(void)
     for (size_t i = 0; i < len; i++) {
         code->code[i] = (uint8_t)(below(3) ? below(0x34) : below(256));
     }
-    agent_run(code, vcpu_get(0), debug_description(vcpu_get(0)), &value);
+    agent_run(code, vcpu_get(0), debug_description(vcpu_get(0), DEBUG_WIDTH_64), &value);
     g_free(code);
 }
 

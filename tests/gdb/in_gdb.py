@@ -3,6 +3,8 @@
 
 import gdb
 
+STOPS = []
+
 
 def run(command):
     return gdb.execute(command, to_string=True)
@@ -15,6 +17,10 @@ def value(expression):
 def expect(expression, wanted):
     got = value(expression)
     assert got == wanted, '%s is %#x, not %#x' % (expression, got, wanted)
+
+
+def stopped_at_breakpoint():
+    return isinstance(STOPS[-1], gdb.BreakpointEvent)
 
 
 def pc():
@@ -116,6 +122,21 @@ def test_instructions(bits):
         expect('$xmm3.v2_int64[0] != 0', 1)
 
 
+def test_segment(bits):
+    """Code in a segment with a base: the PC is the linear address."""
+    if bits == 64:
+        return
+    run('tbreak *&based')
+    run('continue')
+    assert stopped_at_breakpoint(), STOPS[-1]
+    expect('$cs', 0x18)
+    expect('$cs_base', 0x10000)
+    expect('$ip', address('based') - 0x10000)
+    run('stepi 2')
+    assert gdb.selected_frame().name() == 'call_based'
+    expect('$cs', 8)
+
+
 def test_watchpoints(bits):
     """Writes, reads, accesses; in C and in a REP instruction."""
     run('delete')
@@ -185,28 +206,35 @@ def test_interrupt_key(bits):
     run('detach')
     gdb.execute('target remote ' + PATH)  # noqa: F821
     assert gdb.selected_frame().name() in ('main', 'work', 'bump', 'copy', 'interrupted', 'handler',
-                                           'syscall_target'), gdb.selected_frame().name()
+                                           'syscall_target', 'call_based', 'based'), gdb.selected_frame().name()
 
 
 def test_firmware():
     """The reset vector; breakpoints in the 16-bit and the 32-bit part of SeaBIOS."""
     expect('$cs', 0xf000)
-    expect('$rip', 0xfff0)
-    run('stepi')
-    expect('$rip', 0xe05b)
-    expect('$cs', 0xf000)
+    expect('$rip', 0xfffffff0)
+    expect('$ip', 0xfff0)
     assert 'ljmp 0xf000:0xe05b' in run('monitor x/i 0xffff0')
     run('stepi')
-    expect('$rip', 0xe062)
+    expect('$rip', 0xfe05b)
+    expect('$ip', 0xe05b)
+    expect('$cs_base', 0xf0000)
+    run('stepi')
+    expect('$rip', 0xfe062)
     run('stepi')
     run('stepi 3')
     here = pc()
+    assert 'rom' not in run('info mem')  # gdb's word is ro
+    assert '0x00000000fffc0000 0x0000000100000000 ro' in run('info mem')
     run('monitor system_reset')
-    run('break *0x%x' % (0xf0000 + here))
-    run('continue')  # to a mere trap, for gdb: the PC is an offset
-    expect('$rip', here)
-    expect('$cs', 0xf000)
-    run('delete')
+    for command in 'break', 'hbreak':
+        run('%s *0x%x' % (command, here))
+        run('continue')
+        assert stopped_at_breakpoint(), STOPS[-1]
+        expect('$rip', here)
+        expect('$cs', 0xf000)
+        run('delete')
+        run('monitor system_reset')
     run('watch *(int *)0x46c')
     for _ in range(20):
         run('continue')
@@ -223,12 +251,13 @@ def test_firmware():
 def main():
     for setting in 'pagination off', 'confirm off', 'remotetimeout 60':
         gdb.execute('set ' + setting)
+    gdb.events.stop.connect(STOPS.append)
     gdb.execute('target remote ' + PATH)  # noqa: F821
     if WHAT == 'firmware':  # noqa: F821
         test_firmware()
     else:
         bits = int(WHAT[3:])  # noqa: F821
-        for test in (test_threads, test_symbols, test_instructions, test_watchpoints,
+        for test in (test_threads, test_symbols, test_instructions, test_segment, test_watchpoints,
                      test_conditions, test_changes, test_interrupt_key):
             gdb.write(test.__name__ + '\n')
             test(bits)

@@ -9,6 +9,7 @@ extern word idt[];
 void handler(void);
 void syscall_target(void);
 void interrupted(void);
+void call_based(void);
 int bump(int by);
 void work(int round);
 int main(void);
@@ -63,6 +64,8 @@ __attribute__((noinline)) void work(int round)
                  :
                  : "rcx", "r11", "memory");
     asm volatile("cvtsi2sd %0, %%xmm3" : : "r"(round));
+#else
+    call_based();
 #endif
 }
 

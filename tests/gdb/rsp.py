@@ -13,13 +13,13 @@ SLOW = float(os.environ.get('TEST_SLOWNESS', '1'))
 
 
 class Machine:
-    """A doppel that listens for debuggers on a Unix socket."""
+    """A doppel that listens for debuggers on a Unix socket; options: what -gdb has more of them."""
 
-    def __init__(self, *args):
+    def __init__(self, *args, options=''):
         self.dir = tempfile.TemporaryDirectory(prefix='doppel-gdb-')
         self.path = os.path.join(self.dir.name, 'gdb')
         self.process = subprocess.Popen(
-            [DOPPEL, '-gdb', 'unix:' + self.path, '-display', 'none', '-monitor', 'none',
+            [DOPPEL, '-gdb', 'unix:' + self.path + options, '-display', 'none', '-monitor', 'none',
              '-m', '64', *args],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 

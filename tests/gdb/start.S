@@ -108,6 +108,23 @@ syscall_target:
         .size   syscall_target, . - syscall_target
 #endif
 
+#ifndef __x86_64__
+/* Code in a segment with a base. */
+#define BASE 0x10000
+        .globl  call_based
+        .type   call_based, @function
+call_based:
+        lcall   $0x18, $based - BASE
+        ret
+        .size   call_based, . - call_based
+        .globl  based
+        .type   based, @function
+based:
+        nop
+        lret
+        .size   based, . - based
+#endif
+
         .section .rodata
         .balign 8
 gdt:
@@ -118,6 +135,7 @@ gdt:
         .quad   0x00cf9a000000ffff
 #endif
         .quad   0x00cf92000000ffff
+        .quad   0x00cf9a010000ffff      /* BASE */
 gdt_pointer:
         .word   gdt_pointer - gdt - 1
         .long   gdt, 0

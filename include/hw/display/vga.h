@@ -12,6 +12,7 @@
 
 struct device;
 struct error;
+struct pci_device;
 struct vmstate;
 
 #define VGA_SEQ_COUNT   5
@@ -75,6 +76,20 @@ void vga_port_write(struct vga *s, unsigned port, uint8_t val);
 /* DISPI registers by number. */
 uint16_t vga_dispi_read(struct vga *s, unsigned index);
 void vga_dispi_write(struct vga *s, unsigned index, uint16_t val);
+
+/* A chip on a PCI function. */
+struct vga_bus {
+    struct vga *vga;
+    struct pci_device *pci;
+    const uint8_t *edid;    /* EDID_SIZE bytes to be read from mmio; NULL: none */
+    struct mem_region mmio; /* 4 KiB of registers, for the function to show in a BAR */
+};
+
+/* Map the legacy addresses; the chip is initialized. All three live as long as the function. */
+void vga_bus_init(struct vga_bus *s, struct vga *vga, struct pci_device *pci, const uint8_t *edid);
+void vga_bus_fini(struct vga_bus *s);
+/* The command register may have changed: by the guest, by reset, or it was loaded. */
+void vga_bus_update(struct vga_bus *s);
 
 /* The chip of a "VGA" device. */
 struct vga *vga_pci_chip(struct device *dev);

@@ -168,7 +168,7 @@ check: all tests
 check-long: all tests
 	@JOBS=$${JOBS:-1} TEST_TIMEOUT=$${TEST_TIMEOUT:-3600} scripts/run-tests $(LONG)
 
-SOURCE_DIRS := accel backends bench block chardev frontends gdbstub hw include migration \
+SOURCE_DIRS := accel backends bench block chardev crypto frontends gdbstub hw include migration \
                monitor net system tests translator ui util
 SOURCES = $(shell find $(wildcard $(SOURCE_DIRS)) -name '*.[ch]' | sort)
 HEADERS := $(shell find $(wildcard $(filter-out bench tests,$(SOURCE_DIRS))) -name '*.h' | sort)

@@ -86,6 +86,9 @@ static struct object *make(const struct object_class *cls, const struct opt_list
 
     obj->cls = cls;
     copy_props(&obj->opts, opts);
+    if (cls->init) {
+        cls->init(obj);
+    }
     if (opt_apply(&obj->opts, cls->descs ? cls->descs : none, obj, cls->name, err) < 0 ||
         (cls->open && cls->open(obj, err) < 0)) {
         opt_list_free(&obj->opts);

@@ -23,6 +23,7 @@ struct object_class {
     const char *help;
     size_t state_size;            /* of a struct that starts with struct object */
     const struct opt_desc *descs; /* its properties; may be NULL */
+    void (*init)(struct object *obj); /* defaults, before the properties are set; may be NULL */
     /* The properties are set. 0 or -errno with err set. */
     int (*open)(struct object *obj, struct error **err);
     void (*close)(struct object *obj);

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TLS: secrets, credentials (every way files can be wrong), and sessions over a transport that can
+ * be slow, stop, or be somebody who talks something else.
+ */
+#include "tests/test.h"
+
+#include "config.h"
+#include "crypto/secret.h"
+#include "crypto/tls.h"
+#include "system/object.h"
+#include "util/error.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#if CONFIG_GNUTLS
+#include "tests/lib/pki.h"
+#endif
+
+static char *dir;
+
+static void setup(void)
+{
+    dir = g_dir_make_tmp("doppel-tls-XXXXXX", NULL);
+}
+
+static void forget(struct object *obj, void *opaque)
+{
+    ck_assert_uint_eq(obj->users, 0);
+    object_free(obj);
+}
+
+static void teardown(void)
+{
+    GDir *d = g_dir_open(dir, 0, NULL);
+    const char *name;
+
+    object_for_each(forget, NULL);
+    while ((name = g_dir_read_name(d))) {
+        char *path = g_build_filename(dir, name, NULL);
+        g_unlink(path);
+        g_free(path);
+    }
+    g_dir_close(d);
+    ck_assert_int_eq(g_rmdir(dir), 0);
+    g_free(dir);
+}
+
+static void write_file(const char *name, const char *text, gssize len)
+{
+    char *path = g_build_filename(dir, name, NULL);
+
+    ck_assert(g_file_set_contents(path, text, len, NULL));
+    g_free(path);
+}
+
+static void add(const char *fmt, ...) printf_fmt(1, 2);
+static void add(const char *fmt, ...)
+{
+    struct error *err = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    char *text = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    ck_assert_msg(object_add_text(text, &err) == 0, "%s: %s", text, err ? error_msg(err) : "");
+    g_free(text);
+}
+
+/* An object that is refused with a message that has `part` in it. */
+static void refuse(const char *part, const char *fmt, ...) printf_fmt(2, 3);
+static void refuse(const char *part, const char *fmt, ...)
+{
+    struct error *err = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    char *text = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    ck_assert_msg(object_add_text(text, &err) < 0, "%s", text);
+    ck_assert_msg(strstr(error_msg(err), part) != NULL, "%s: %s", text, error_msg(err));
+    error_free(err);
+    g_free(text);
+}
+
+/* --- secrets ----------------------------------------------------------------------------------- */
+
+START_TEST(test_secret)
+{
+    struct error *err = NULL;
+    size_t len;
+
+    setup();
+    write_file("raw", "pass\0word", 9);
+    add("secret,id=a,data=geheim");
+    add("secret,id=b,data=Z2VoZWlt,format=base64");
+    add("secret,id=c,file=%s/raw", dir);
+    add("secret,id=e,data=");
+    char *text = secret_text("a", &err);
+    ck_assert_str_eq(text, "geheim");
+    secret_text_free(text);
+    text = secret_text("b", &err);
+    ck_assert_str_eq(text, "geheim");
+    secret_text_free(text);
+    uint8_t *bytes = secret_bytes("c", &len, &err);
+    ck_assert_uint_eq(len, 9);
+    ck_assert_mem_eq(bytes, "pass\0word", 10);
+    secret_free(bytes, len);
+    ck_assert_ptr_null(secret_text("c", &err));
+    error_free(err);
+    err = NULL;
+    ck_assert_ptr_null(secret_text("d", &err));
+    error_free(err);
+    refuse("data= or file=", "secret,id=x");
+    refuse("data= or file=", "secret,id=x,data=a,file=b");
+    refuse("not base64", "secret,id=x,data=Z2VoZWl,format=base64");
+    refuse("not base64", "secret,id=x,data=Z2Vo=Wlt,format=base64");
+    refuse("not base64", "secret,id=x,file=%s/raw,format=base64", dir);
+    refuse("No such file", "secret,id=x,file=%s/none", dir);
+    refuse("raw, base64", "secret,id=x,data=a,format=hex");
+    teardown();
+}
+END_TEST
+
+#if !CONFIG_GNUTLS
+
+START_TEST(test_none)
+{
+    setup();
+    refuse("without TLS", "tls-creds-x509,id=x,dir=%s", dir);
+    refuse("without TLS", "tls-creds-psk,id=x,dir=%s", dir);
+    refuse("without TLS", "tls-creds-anon,id=x");
+    teardown();
+}
+END_TEST
+
+TEST_MAIN("tls", test_secret, test_none)
+
+#else
+
+static const struct pki_cert good_server = {.client = false};
+static const struct pki_cert good_client = {.name = "Mallory", .client = true};
+
+/* Two objects, "s" and "c", of a good authority. */
+static struct pki *good_files(void)
+{
+    struct pki *p = pki_new(NULL);
+
+    pki_write_ca(p, dir);
+    pki_write(p, dir, "server", &good_server);
+    pki_write(p, dir, "client", &good_client);
+    return p;
+}
+
+static void add_pair(const char *options)
+{
+    add("tls-creds-x509,id=s,dir=%s,endpoint=server%s", dir, options);
+    add("tls-creds-x509,id=c,dir=%s,endpoint=client%s", dir, options);
+}
+
+/* --- credentials ------------------------------------------------------------------------------- */
+
+START_TEST(test_files)
+{
+    struct error *err = NULL;
+
+    setup();
+    refuse("needs dir=", "tls-creds-x509,id=x");
+    refuse("needs dir=", "tls-creds-psk,id=x");
+    refuse("ca-cert.pem", "tls-creds-x509,id=x,dir=%s", dir);
+    struct pki *p = pki_new(NULL);
+    pki_write_ca(p, dir);
+    refuse("server-cert.pem", "tls-creds-x509,id=x,dir=%s,endpoint=server", dir);
+    add("tls-creds-x509,id=c,dir=%s", dir);
+    pki_write(p, dir, "server", &good_server);
+    add("tls-creds-x509,id=s,dir=%s,endpoint=server", dir);
+    write_file("server-key.pem", "junk", -1);
+    refuse("server-key.pem", "tls-creds-x509,id=x,dir=%s,endpoint=server", dir);
+    write_file("ca-cert.pem", "junk", -1);
+    refuse("ca-cert.pem", "tls-creds-x509,id=x,dir=%s", dir);
+    refuse("endpoint takes one of", "tls-creds-x509,id=x,dir=%s,endpoint=both", dir);
+    ck_assert_ptr_null(tls_creds_get("c", TLS_SERVER, &err));
+    ck_assert(strstr(error_msg(err), "endpoint=server") != NULL);
+    error_free(err);
+    err = NULL;
+    struct tls_creds *s = tls_creds_get("s", TLS_SERVER, &err);
+    ck_assert_ptr_nonnull(s);
+    ck_assert_int_eq(tls_creds_kind(s), TLS_X509);
+    ck_assert_int_eq(object_del("s", NULL), -EBUSY);
+    tls_creds_put(s);
+    ck_assert_int_eq(object_del("s", NULL), 0);
+    ck_assert_ptr_null(tls_creds_get("s", TLS_SERVER, &err));
+    error_free(err);
+    pki_free(p);
+    teardown();
+}
+END_TEST
+
+START_TEST(test_bad_certificates)
+{
+    static const struct {
+        struct pki_cert cert;
+        const char *part;
+    } bad[] = {
+        {{.from = -7200, .to = -3600}, "has expired"},
+        {{.from = 3600, .to = 7200}, "not valid yet"},
+        {{.is_ca = true}, "of an authority"},
+        {{.client = true}, "server-cert.pem"},
+    };
+
+    setup();
+    struct pki *p = good_files();
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        pki_write(p, dir, "server", &bad[i].cert);
+        refuse(bad[i].part, "tls-creds-x509,id=x,dir=%s,endpoint=server", dir);
+        add("tls-creds-x509,id=x,dir=%s,endpoint=server,sanity-check=off", dir);
+        object_del("x", NULL);
+    }
+    struct pki *other = pki_new(NULL);
+    pki_write(other, dir, "server", &good_server);
+    refuse("server-cert.pem", "tls-creds-x509,id=x,dir=%s,endpoint=server", dir);
+    pki_free(other);
+    pki_write(p, dir, "server", &(struct pki_cert){.password = "geheim"});
+    refuse("server-key.pem", "tls-creds-x509,id=x,dir=%s,endpoint=server", dir);
+    add("secret,id=right,data=geheim");
+    add("secret,id=wrong,data=falsch");
+    refuse("server-key.pem", "tls-creds-x509,id=x,dir=%s,endpoint=server,passwordid=wrong", dir);
+    refuse("no secret 'none'", "tls-creds-x509,id=x,dir=%s,endpoint=server,passwordid=none", dir);
+    add("tls-creds-x509,id=x,dir=%s,endpoint=server,passwordid=right", dir);
+    pki_free(p);
+    p = pki_new(&(struct pki_cert){.name = "none"});
+    pki_write_ca(p, dir);
+    refuse("not one of an authority", "tls-creds-x509,id=y,dir=%s", dir);
+    pki_free(p);
+    teardown();
+}
+END_TEST
+
+/* --- sessions ---------------------------------------------------------------------------------- */
+
+struct end {
+    struct tls_session *tls;
+    struct tls_creds *creds;
+    int fd;
+    int result; /* of the handshake */
+    struct error *err;
+};
+
+static void open_end(struct end *e, const char *id, enum tls_endpoint endpoint,
+                     const char *hostname, int fd)
+{
+    struct error *err = NULL;
+
+    *e = (struct end){.fd = fd, .result = -EAGAIN};
+    e->creds = tls_creds_get(id, endpoint, &err);
+    ck_assert_msg(e->creds != NULL, "%s", err ? error_msg(err) : "");
+    e->tls = tls_session_new_fd(e->creds, hostname, fd, &err);
+    ck_assert_msg(e->tls != NULL, "%s", err ? error_msg(err) : "");
+}
+
+static void open_ends(struct end *server, struct end *client, const char *hostname)
+{
+    int pair[2];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    open_end(server, "s", TLS_SERVER, NULL, pair[0]);
+    open_end(client, "c", TLS_CLIENT, hostname, pair[1]);
+}
+
+static void close_end(struct end *e)
+{
+    tls_session_free(e->tls);
+    tls_creds_put(e->creds);
+    error_free(e->err);
+    close(e->fd);
+}
+
+static void step(struct end *e)
+{
+    if (e->result == -EAGAIN) {
+        e->result = tls_session_handshake(e->tls, &e->err);
+    }
+}
+
+static void handshake(struct end *server, struct end *client)
+{
+    for (unsigned i = 0; i < 50; i++) {
+        step(client);
+        step(server);
+    }
+}
+
+static void must_agree(struct end *server, struct end *client)
+{
+    handshake(server, client);
+    ck_assert_msg(server->result == 0, "%s", server->err ? error_msg(server->err) : "waits");
+    ck_assert_msg(client->result == 0, "%s", client->err ? error_msg(client->err) : "waits");
+}
+
+static void talk(struct end *from, struct end *to)
+{
+    char buf[16];
+
+    ck_assert_int_eq(tls_session_write(from->tls, "hello", 5, NULL), 5);
+    ck_assert_int_eq(tls_session_read(to->tls, buf, 2, NULL), 2);
+    ck_assert_uint_eq(tls_session_pending(to->tls), 3);
+    ck_assert_int_eq(tls_session_read(to->tls, buf + 2, sizeof(buf) - 2, NULL), 3);
+    ck_assert_mem_eq(buf, "hello", 5);
+    ck_assert_int_eq(tls_session_read(to->tls, buf, sizeof(buf), NULL), -EAGAIN);
+    ck_assert(!tls_session_wants_write(to->tls));
+}
+
+START_TEST(test_x509)
+{
+    struct end server, client;
+    char buf[8];
+
+    setup();
+    struct pki *p = good_files();
+    add_pair("");
+    for (unsigned i = 0; i < 2; i++) {
+        open_ends(&server, &client, i ? "127.0.0.1" : "localhost");
+        must_agree(&server, &client);
+        talk(&client, &server);
+        talk(&server, &client);
+        char *peer = tls_session_peer(server.tls), *what = tls_session_describe(client.tls);
+        ck_assert_str_eq(peer, "CN=Mallory");
+        ck_assert(strstr(what, "TLS1.3") != NULL);
+        g_free(peer);
+        g_free(what);
+        tls_session_bye(client.tls);
+        ck_assert_int_eq(tls_session_read(server.tls, buf, sizeof(buf), NULL), 0);
+        close_end(&server);
+        ck_assert_int_eq(tls_session_read(client.tls, buf, sizeof(buf), NULL), -ECONNRESET);
+        close_end(&client);
+    }
+    pki_free(p);
+    teardown();
+}
+END_TEST
+
+TEST_MAIN("tls", test_secret, test_files, test_bad_certificates, test_x509)
+#endif

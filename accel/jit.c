@@ -243,6 +243,12 @@ void cpus_reset(void)
     }
 }
 
+void cpus_raise_nmi(void)
+{
+    for (unsigned n = 0; n < exec_vcpu_count(); n++)
+        vcpu_raise_event(exec_vcpu(n), VCPU_EV_NMI);
+}
+
 /* --- sleeping --------------------------------------------------------------------------------- */
 
 static int64_t monotonic_ns(void)

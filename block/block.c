@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "hw/core/clock.h"
 #include "hw/core/device.h"
 #include "hw/core/lock.h"
 #include "system/mainloop.h"
@@ -124,7 +125,6 @@ static void report_error(struct block_device *dev, const struct block_request *r
 {
     bool read = req->op == BLOCK_READ;
 
-    dev->stats.failed++;
     if (dev->img) {
         mgmt_event("BLOCK_IO_ERROR", MGMT_STR("device", dev->id),
                    MGMT_STR("operation", read ? "read" : "write"), MGMT_STR("action", "report"),
@@ -134,13 +134,25 @@ static void report_error(struct block_device *dev, const struct block_request *r
 
 static void account(struct block_device *dev, const struct block_request *req, int ret)
 {
+    static const enum block_stat_kind kinds[] = {
+        [BLOCK_READ] = BLOCK_STAT_READ,     [BLOCK_WRITE] = BLOCK_STAT_WRITE,
+        [BLOCK_FLUSH] = BLOCK_STAT_FLUSH,   [BLOCK_DISCARD] = BLOCK_STAT_UNMAP,
+        [BLOCK_WRITE_ZEROES] = BLOCK_STAT_WRITE,
+    };
+    struct block_stat *st = &dev->stats.of[kinds[req->op]];
+    bool writes = kinds[req->op] == BLOCK_STAT_WRITE;
+
+    st->ns += (uint64_t)(clock_now(CLK_REALTIME) - req->submitted);
     if (ret < 0) {
+        st->invalid += req->invalid;
+        st->failed += !req->invalid;
         report_error(dev, req, ret);
-    } else if (req->op == BLOCK_FLUSH) {
-        dev->stats.flushes++;
-    } else if (req->op == BLOCK_READ || req->op == BLOCK_WRITE) {
-        dev->stats.bytes[req->op == BLOCK_WRITE] += req->length;
-        dev->stats.ops[req->op == BLOCK_WRITE]++;
+        return;
+    }
+    st->ops++;
+    st->bytes += req->op == BLOCK_FLUSH ? 0 : req->length;
+    if (writes) {
+        dev->stats.write_end = MAX(dev->stats.write_end, req->offset + req->length);
     }
 }
 
@@ -176,7 +188,9 @@ void block_submit(struct block_device *dev, struct block_request *req)
         }
     }
     dev->in_flight++;
+    req->submitted = clock_now(CLK_REALTIME);
     int ret = check(dev, req);
+    req->invalid = ret < 0;
     pthread_mutex_lock(&dev->lock);
     if (ret < 0) {
         finish_locked(dev, req, ret);

@@ -128,6 +128,7 @@ void stub_state_changed(struct notifier *n, void *data)
         [RUNSTATE_PAUSED] = SIGNAL_INT,    [RUNSTATE_DEBUG] = SIGNAL_TRAP,
         [RUNSTATE_SHUTDOWN] = SIGNAL_QUIT, [RUNSTATE_GUEST_PANICKED] = SIGNAL_ABRT,
         [RUNSTATE_IO_ERROR] = SIGNAL_STOP, [RUNSTATE_INTERNAL_ERROR] = SIGNAL_ABRT,
+        [RUNSTATE_WATCHDOG] = SIGNAL_ALRM,
     };
     enum runstate state = *(enum runstate *)data;
 
@@ -147,6 +148,7 @@ static bool may_start(void)
     case RUNSTATE_PAUSED:
     case RUNSTATE_DEBUG:
     case RUNSTATE_IO_ERROR:
+    case RUNSTATE_WATCHDOG:
     case RUNSTATE_GUEST_PANICKED:
         return true;
     default:

@@ -12,7 +12,7 @@ struct chardev;
 struct error;
 struct vcpu;
 
-enum { SIGNAL_INT = 2, SIGNAL_QUIT = 3, SIGNAL_TRAP = 5, SIGNAL_ABRT = 6, SIGNAL_STOP = 17 };
+enum { SIGNAL_INT = 2, SIGNAL_QUIT = 3, SIGNAL_TRAP = 5, SIGNAL_ABRT = 6, SIGNAL_ALRM = 14, SIGNAL_STOP = 17 };
 
 /* How vCPUs step: the bits of Qqemu.sstep. */
 enum { SSTEP_ENABLE = 1, SSTEP_NOIRQ = 2, SSTEP_NOTIMER = 4 };

@@ -152,35 +152,35 @@ void hmp_info_block(struct monitor *m, json_t *args)
 
 /* --- query-blockstats --------------------------------------------------------------------------- */
 
+/* As QEMU calls them, in the order of enum block_stat_kind. */
+static const char *const stat_names[BLOCK_STAT_COUNT] = {"rd", "wr", "flush", "unmap"};
+
+static void set_stat(json_t *stats, const char *before, const char *kind, const char *after,
+                     uint64_t value)
+{
+    char *name = g_strconcat(before, kind, after, NULL);
+
+    json_object_set_new(stats, name, json_integer((json_int_t)value));
+    g_free(name);
+}
+
 static void describe_stats(struct block_device *dev, void *opaque)
 {
-    static const char *const zeros[] = {"unmap_bytes",
-                                        "unmap_operations",
-                                        "rd_total_time_ns",
-                                        "wr_total_time_ns",
-                                        "flush_total_time_ns",
-                                        "unmap_total_time_ns",
-                                        "wr_highest_offset",
-                                        "rd_merged",
-                                        "wr_merged",
-                                        "unmap_merged",
-                                        "failed_wr_operations",
-                                        "failed_flush_operations",
-                                        "failed_unmap_operations",
-                                        "invalid_rd_operations",
-                                        "invalid_wr_operations",
-                                        "invalid_flush_operations",
-                                        "invalid_unmap_operations"};
     const struct block_stats *st = block_get_stats(dev);
-    json_t *stats =
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:[]}", "rd_bytes",
-                  (json_int_t)st->bytes[0], "wr_bytes", (json_int_t)st->bytes[1], "rd_operations",
-                  (json_int_t)st->ops[0], "wr_operations", (json_int_t)st->ops[1],
-                  "flush_operations", (json_int_t)st->flushes, "failed_rd_operations",
-                  (json_int_t)st->failed, "account_invalid", 1, "account_failed", 1, "timed_stats");
+    json_t *stats = json_pack("{s:I, s:b, s:b, s:[]}", "wr_highest_offset",
+                              (json_int_t)st->write_end, "account_invalid", 1, "account_failed", 1,
+                              "timed_stats");
 
-    for (unsigned i = 0; i < ARRAY_SIZE(zeros); i++) {
-        json_object_set_new(stats, zeros[i], json_integer(0));
+    for (unsigned k = 0; k < BLOCK_STAT_COUNT; k++) {
+        const struct block_stat *s = &st->of[k];
+        set_stat(stats, "", stat_names[k], "_operations", s->ops);
+        set_stat(stats, "", stat_names[k], "_total_time_ns", s->ns);
+        set_stat(stats, "failed_", stat_names[k], "_operations", s->failed);
+        set_stat(stats, "invalid_", stat_names[k], "_operations", s->invalid);
+        if (k != BLOCK_STAT_FLUSH) {
+            set_stat(stats, "", stat_names[k], "_bytes", s->bytes);
+            set_stat(stats, "", stat_names[k], "_merged", 0); /* none are */
+        }
     }
     json_array_append_new(opaque, json_pack("{s:s, s:o}", "device", block_id(dev), "stats", stats));
 }
@@ -197,11 +197,20 @@ static void print_stats(struct block_device *dev, void *opaque)
 {
     const struct block_stats *st = block_get_stats(dev);
 
-    mon_print(opaque,
-              "%s: rd_bytes=%" PRIu64 " wr_bytes=%" PRIu64 " rd_operations=%" PRIu64
-              " wr_operations=%" PRIu64 " flush_operations=%" PRIu64 " failed=%" PRIu64 "\n",
-              block_id(dev), st->bytes[0], st->bytes[1], st->ops[0], st->ops[1], st->flushes,
-              st->failed);
+    mon_print(opaque, "%s:", block_id(dev));
+    for (unsigned k = 0; k < BLOCK_STAT_COUNT; k++) {
+        const struct block_stat *s = &st->of[k];
+        if (k != BLOCK_STAT_FLUSH) {
+            mon_print(opaque, " %s_bytes=%" PRIu64, stat_names[k], s->bytes);
+        }
+        mon_print(opaque, " %s_operations=%" PRIu64 " %s_total_time_ns=%" PRIu64, stat_names[k],
+                  s->ops, stat_names[k], s->ns);
+        if (s->failed + s->invalid) {
+            mon_print(opaque, " failed_%s_operations=%" PRIu64 " invalid_%s_operations=%" PRIu64,
+                      stat_names[k], s->failed, stat_names[k], s->invalid);
+        }
+    }
+    mon_puts(opaque, "\n");
 }
 
 void hmp_info_blockstats(struct monitor *m, json_t *args)

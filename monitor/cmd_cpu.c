@@ -502,9 +502,7 @@ void hmp_o(struct monitor *m, json_t *args)
 
 json_t *qmp_inject_nmi(struct monitor *m, json_t *args, struct error **err)
 {
-    for (unsigned i = 0; i < vcpu_count(); i++) {
-        vcpu_raise_event(vcpu_get(i), VCPU_EV_NMI);
-    }
+    cpus_raise_nmi();
     return qmp_empty();
 }
 

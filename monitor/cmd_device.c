@@ -525,25 +525,36 @@ static void balloon_changed(struct notifier *n, void *data)
     event_send("BALLOON_CHANGE", json_pack("{s:I}", "actual", (json_int_t) * (uint64_t *)data));
 }
 
-/* --- DEVICE_DELETED ------------------------------------------------------------------------------ */
+/* --- removal's end ------------------------------------------------------------------------------- */
 
-static void deleted(struct notifier *n, void *data)
+static void tell(const char *event, const struct device_deleted *d)
 {
-    const struct device_deleted *d = data;
     char *path = d->id ? g_strdup_printf(PERIPHERAL "/%s", d->id) : g_strdup(d->path);
     json_t *members = json_pack("{s:s}", "path", path);
 
     if (d->id) {
         json_object_set_new(members, "device", json_string(d->id));
     }
-    event_send("DEVICE_DELETED", members);
+    event_send(event, members);
     g_free(path);
+}
+
+static void deleted(struct notifier *n, void *data)
+{
+    tell("DEVICE_DELETED", data);
+}
+
+static void refused(struct notifier *n, void *data)
+{
+    tell("DEVICE_UNPLUG_GUEST_ERROR", data);
 }
 
 void device_events_init(void)
 {
-    static struct notifier gone = {.notify = deleted}, balloon = {.notify = balloon_changed};
+    static struct notifier gone = {.notify = deleted}, stays = {.notify = refused};
+    static struct notifier balloon = {.notify = balloon_changed};
 
     device_add_deleted_notifier(&gone);
+    device_add_refused_notifier(&stays);
     balloon_add_change_notifier(&balloon);
 }

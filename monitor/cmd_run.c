@@ -9,6 +9,7 @@
 #include "monitor/machine_info.h"
 #include "monitor/pager.h"
 #include "monitor/schema.h"
+#include "system/actions.h"
 #include "system/cpu_model.h"
 #include "system/options.h"
 #include "system/runstate.h"
@@ -105,19 +106,21 @@ void hmp_info_status(struct monitor *m, json_t *args)
 
 json_t *qmp_set_action(struct monitor *m, json_t *args, struct error **err)
 {
-    const char *reboot = arg_str(args, "reboot"), *shutdown = arg_str(args, "shutdown");
+    const char *event;
+    json_t *action;
 
-    if (arg_has(args, "panic") || arg_has(args, "watchdog")) {
-        error_set(err, "only the actions of 'reboot' and 'shutdown' can be set");
-        return NULL;
-    }
-    if (reboot) {
-        runstate_set_no_reboot(!strcmp(reboot, "shutdown"));
-    }
-    if (shutdown) {
-        runstate_set_no_shutdown(!strcmp(shutdown, "pause"));
+    json_object_foreach(args, event, action)
+    {
+        if (action_set(event, json_string_value(action), err) < 0) {
+            return NULL;
+        }
     }
     return qmp_empty();
+}
+
+json_t *qmp_watchdog_set_action(struct monitor *m, json_t *args, struct error **err)
+{
+    return action_set("watchdog", arg_str(args, "action"), err) < 0 ? NULL : qmp_empty();
 }
 
 void hmp_set_action(struct monitor *m, json_t *args)

@@ -205,6 +205,17 @@ static void heard(const char *event, const struct mgmt_field *fields)
     event_send(event, to_json(fields));
 }
 
+void events_flush(void)
+{
+    send_queued(NULL);
+    for (struct limited *l = limited_events; l; l = l->next) {
+        if (l->waiting) {
+            send_all(l->waiting);
+            l->waiting = NULL;
+        }
+    }
+}
+
 void events_init(void)
 {
     deferred_init(&sender, send_queued, NULL);

@@ -68,6 +68,7 @@ json_t *qmp_call(struct monitor *m, const struct command *c, json_t *args, struc
 json_t *qmp_empty(void);
 
 void events_init(void);
+void events_flush(void); /* what waits for its time is sent now */
 void device_events_init(void);
 /* Properties of the balloon device that are no class properties; NULL, false: none of that name. */
 struct device;

@@ -261,6 +261,7 @@ void monitor_flush(void)
 {
     struct monitor *m;
 
+    events_flush();
     TAILQ_FOREACH(m, &monitors, link)
     {
         flush(m);

@@ -334,12 +334,11 @@ static void catch_signals(void)
         g_unix_signal_add(ends[i], request_end, NULL);
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a write fails instead, and the guest hears of it */
 }
 
 static int run(struct options *o)
 {
-    runstate_set_no_reboot(o->no_reboot);
-    runstate_set_no_shutdown(o->no_shutdown);
     device_reset_all(RESET_COLD);
     if (!o->start_stopped) {
         vm_start();
@@ -373,6 +372,7 @@ int main(int argc, char **argv)
         error_report_free(err);
     } else {
         status = run(&o);
+        monitor_flush();
         vcpu_gate_shutdown();
         accel_stop();
         block_cleanup();

@@ -13,6 +13,7 @@
 #include "accel/accel.h"
 #include "chardev/chardev.h"
 #include "hw/core/device.h"
+#include "system/actions.h"
 #include "system/cpu_model.h"
 #include "system/object.h"
 #include "system/version.h"
@@ -335,8 +336,6 @@ STRING_OPTION(debugcon, debugcon)
 STRING_OPTION(pidfile, pidfile)
 FLAG_OPTION(nographic, cfg.nographic, true)
 FLAG_OPTION(nodefaults, cfg.no_defaults, true)
-FLAG_OPTION(no_reboot, no_reboot, true)
-FLAG_OPTION(no_shutdown, no_shutdown, true)
 FLAG_OPTION(stopped, start_stopped, true)
 FLAG_OPTION(snapshot, snapshot, true)
 FLAG_OPTION(no_acpi, cfg.acpi, false)
@@ -345,6 +344,39 @@ STRING_OPTION(gdb, gdb)
 FLAG_OPTION(gdb_default, gdb, "tcp::1234")
 LIST_OPTION(serial, serials)
 LIST_OPTION(parallel, parallels)
+
+/* -action EVENT=ACTION,... */
+static int set_action(struct options *o, const char *arg, struct error **err)
+{
+    struct opt_list list;
+    int ret = 0;
+
+    opt_list_parse(&list, arg, NULL);
+    for (unsigned i = 0; i < list.count && ret == 0; i++) {
+        const char *action = list.pairs[i].value;
+        ret = action_set(list.pairs[i].name, action ? action : "", err);
+    }
+    opt_list_free(&list);
+    if (ret < 0) {
+        error_prepend(err, "-action: ");
+    }
+    return ret;
+}
+
+static int set_watchdog_action(struct options *o, const char *arg, struct error **err)
+{
+    return action_set("watchdog", arg, err);
+}
+
+static int set_no_reboot(struct options *o, const char *arg, struct error **err)
+{
+    return action_set("reboot", "shutdown", err);
+}
+
+static int set_no_shutdown(struct options *o, const char *arg, struct error **err)
+{
+    return action_set("shutdown", "pause", err);
+}
 
 static int add_monitor(struct options *o, const char *option, const char *text, bool qmp, bool pretty)
 {
@@ -757,6 +789,8 @@ static const struct option_row rows[] = {
     {"net",        "none",      "as -nic", set_net},
     {"no-reboot",  NULL,        "end when the guest resets", set_no_reboot},
     {"no-shutdown", NULL,       "stop, but do not end when the guest powers off", set_no_shutdown},
+    {"action",     "EVENT=ACTION,...", "what follows: reboot=reset|shutdown, shutdown=poweroff|pause, panic=shutdown|pause|exit-failure|none, watchdog=...", set_action},
+    {"watchdog-action", "ACTION", "as -action watchdog=: reset, shutdown, poweroff, pause, debug, none, inject-nmi", set_watchdog_action},
     {"no-acpi",    NULL,        "as -machine acpi=off", set_no_acpi},
     {"no-hpet",    NULL,        "as -machine hpet=off", set_no_hpet},
     {"S",          NULL,        "do not start the CPUs; `cont` in the monitor does", set_stopped},

@@ -11,6 +11,7 @@
 #include "hw/core/clock.h"
 #include "hw/core/device.h"
 #include "hw/core/lock.h"
+#include "system/actions.h"
 #include "system/gate.h"
 #include "system/mainloop.h"
 #include "util/mgmt_event.h"
@@ -24,7 +25,7 @@ struct requests {
     enum wakeup_reason wakeup;
     enum runstate stop;
     uint32_t debug_exit;
-    bool powerdown, suspend, has_wakeup, has_stop;
+    bool powerdown, suspend, panicked, has_wakeup, has_stop;
 };
 
 static pthread_mutex_t request_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -33,7 +34,6 @@ static uint32_t wakeup_enabled = ~0u;
 
 static enum runstate state = RUNSTATE_PRELAUNCH; /* atomic */
 static bool gate_shut = true; /* the machine is stopped: the gate's first closing */
-static bool no_reboot, no_shutdown;
 static enum shutdown_cause final_cause;
 static uint32_t final_debug_exit;
 
@@ -66,6 +66,7 @@ const char *runstate_name(enum runstate s)
         [RUNSTATE_SHUTDOWN] = "shutdown",
         [RUNSTATE_GUEST_PANICKED] = "guest-panicked",
         [RUNSTATE_IO_ERROR] = "io-error",
+        [RUNSTATE_WATCHDOG] = "watchdog",
         [RUNSTATE_INTERNAL_ERROR] = "internal-error",
         [RUNSTATE_INMIGRATE] = "inmigrate",
         [RUNSTATE_SAVE] = "save-vm",
@@ -173,14 +174,16 @@ static void end_final_request(void)
 static void release_held(void)
 {
     pthread_mutex_lock(&request_lock);
-    if (pending.shutdown == SHUTDOWN_NONE && pending.reset == RESET_REASON_NONE && !pending.suspend)
+    if (pending.shutdown == SHUTDOWN_NONE && pending.reset == RESET_REASON_NONE &&
+        !pending.suspend && !pending.panicked)
         gate_release_held();
     pthread_mutex_unlock(&request_lock);
 }
 
 void runstate_request_reset(enum reset_reason reason)
 {
-    bool ends = no_reboot && reason != RESET_REASON_WAKE && reason != RESET_REASON_HOST;
+    bool ends = action_get(ACTION_REBOOT) == REBOOT_SHUTDOWN && reason != RESET_REASON_WAKE &&
+                reason != RESET_REASON_HOST;
     struct requests *r = begin_request();
 
     TRACE(request_reset, "reason %d", reason);
@@ -216,6 +219,12 @@ void runstate_request_powerdown(void)
 {
     begin_request()->powerdown = true;
     end_request();
+}
+
+void runstate_request_panic(void)
+{
+    begin_request()->panicked = true;
+    end_final_request();
 }
 
 void runstate_request_suspend(void)
@@ -314,8 +323,10 @@ static void do_wakeup(enum wakeup_reason reason)
 /* Guest-caused ends are held back by -no-shutdown. */
 static bool held_back(enum shutdown_cause cause)
 {
-    return no_shutdown && (cause == SHUTDOWN_GUEST_POWEROFF || cause == SHUTDOWN_GUEST_RESET ||
-                           cause == SHUTDOWN_GUEST_PANIC);
+    bool pause = action_get(ACTION_SHUTDOWN) == SHUTDOWN_PAUSE;
+
+    return pause && (cause == SHUTDOWN_GUEST_POWEROFF || cause == SHUTDOWN_GUEST_RESET ||
+                     cause == SHUTDOWN_GUEST_PANIC);
 }
 
 /* The names clients know: ShutdownCause of monitor/types.def. */
@@ -336,8 +347,6 @@ static void tell_shutdown(enum shutdown_cause cause)
         [SHUTDOWN_INTERNAL_ERROR] = {"host-error", false},
     };
 
-    if (cause == SHUTDOWN_GUEST_PANIC)
-        mgmt_event("GUEST_PANICKED", MGMT_STR("action", no_shutdown ? "pause" : "poweroff"));
     mgmt_event("SHUTDOWN", MGMT_BOOL("guest", rows[cause].guest),
                MGMT_STR("reason", rows[cause].reason));
 }
@@ -357,10 +366,29 @@ static bool do_shutdown(const struct requests *r)
     return true;
 }
 
+/* The guest has crashed and waits: go on as if nothing was, stand still, or end. */
+static void do_panic(void)
+{
+    bool ends = action_get(ACTION_PANIC) == PANIC_EXIT_FAILURE ||
+                (action_get(ACTION_PANIC) == PANIC_SHUTDOWN &&
+                 action_get(ACTION_SHUTDOWN) == SHUTDOWN_POWEROFF);
+
+    if (action_get(ACTION_PANIC) == PANIC_NONE) {
+        mgmt_event("GUEST_PANICKED", MGMT_STR("action", "run"));
+        return;
+    }
+    mgmt_event("GUEST_PANICKED", MGMT_STR("action", ends ? "poweroff" : "pause"));
+    vm_stop(RUNSTATE_GUEST_PANICKED);
+    if (ends)
+        runstate_request_shutdown(SHUTDOWN_GUEST_PANIC);
+}
+
 static bool carry_out(const struct requests *r)
 {
     if (r->has_stop)
         vm_stop(r->stop);
+    if (r->panicked)
+        do_panic();
     if (r->shutdown != SHUTDOWN_NONE && do_shutdown(r))
         return true;
     if (r->reset != RESET_REASON_NONE)
@@ -424,17 +452,9 @@ int runstate_exit_status(void)
 {
     if (final_cause == SHUTDOWN_DEBUG_EXIT)
         return (int)((final_debug_exit << 1 | 1) & 0xff);
+    if (final_cause == SHUTDOWN_GUEST_PANIC && action_get(ACTION_PANIC) == PANIC_EXIT_FAILURE)
+        return EXIT_STATUS_ERROR;
     return causes[final_cause].status;
-}
-
-void runstate_set_no_reboot(bool on)
-{
-    no_reboot = on;
-}
-
-void runstate_set_no_shutdown(bool on)
-{
-    no_shutdown = on;
 }
 
 /* --- notifiers ------------------------------------------------------------ */

@@ -77,15 +77,17 @@ DefinitionBlock ("", "DSDT", 1, "DOPPEL", "DPLPC", 1)
             })
 
             /* Hot-plug registers (hw/acpi/pci_hotplug.c): slots filled, slots to let go of, slots let
-               go of, slots that can be emptied, number of the bus. */
-            OperationRegion (PCST, SystemIO, 0xae00, 0x14)
+               go of, slots that can be emptied, number of the bus, what the system says to a request. */
+            OperationRegion (PCST, SystemIO, 0xae00, 0x1c)
             Field (PCST, DWordAcc, NoLock, WriteAsZeros)
             {
                 PCIU, 32,
                 PCID, 32,
                 B0EJ, 32,
                 PRMV, 32,
-                BNUM, 32
+                BNUM, 32,
+                Offset (0x18),
+                OSTR, 32
             }
             Mutex (BLCK, 0)
 
@@ -95,7 +97,7 @@ DefinitionBlock ("", "DSDT", 1, "DOPPEL", "DPLPC", 1)
                 Name (_UID, "PCI hot-plug")
                 Name (_CRS, ResourceTemplate ()
                 {
-                    IO (Decode16, 0xae00, 0xae00, 1, 0x14)
+                    IO (Decode16, 0xae00, 0xae00, 1, 0x1c)
                     IO (Decode16, 0xafe0, 0xafe0, 1, 0x04)
                 })
             }
@@ -117,6 +119,14 @@ DefinitionBlock ("", "DSDT", 1, "DOPPEL", "DPLPC", 1)
                 Return ((Local0 >> Arg0) & 1)
             }
 
+            Method (PCOS, 3, NotSerialized)
+            {
+                Acquire (BLCK, 0xffff)
+                BNUM = 0
+                OSTR = Arg0 | ((Arg1 & 0xff) << 8) | ((Arg2 & 0xff) << 16)
+                Release (BLCK)
+            }
+
             /* Slots 0 (host bridge) and 1 (south bridge) are the board's. */
 #define HPSLOT(name, n) \
             Device (name) \
@@ -125,6 +135,7 @@ DefinitionBlock ("", "DSDT", 1, "DOPPEL", "DPLPC", 1)
                 Name (_SUN, n) \
                 Method (_EJ0, 1) { PCEJ (n) } \
                 Method (_RMV) { Return (PCRM (n)) } \
+                Method (_OST, 3) { PCOS (n, Arg0, Arg1) } \
             }
 #define HPSLOTS(X) \
             X (S02, 0x02) X (S03, 0x03) X (S04, 0x04) X (S05, 0x05) X (S06, 0x06) X (S07, 0x07) \
@@ -232,6 +243,18 @@ DefinitionBlock ("", "DSDT", 1, "DOPPEL", "DPLPC", 1)
                     {
                         IO (Decode16, 0x0378, 0x0378, 8, 8)
                         IRQNoFlags () { 7 }
+                    })
+                }
+                /* The port reads as ones where the device is not fitted. */
+                OperationRegion (PVPR, SystemIO, 0x0505, 1)
+                Field (PVPR, ByteAcc, NoLock, Preserve) { PVPE, 8 }
+                Device (PEVT)
+                {
+                    Name (_HID, "QEMU0001")
+                    Method (_STA) { If (PVPE == 0xff) { Return (0) } Return (0x0f) }
+                    Name (_CRS, ResourceTemplate ()
+                    {
+                        IO (Decode16, 0x0505, 0x0505, 1, 1)
                     })
                 }
                 Device (COM1)

@@ -2,12 +2,15 @@
 /*
  * PCI hot-plug by ACPI (QEMU's docs/specs/acpi_pci_hotplug.rst): slots that have been filled and
  * slots that are to be emptied are bits of two registers, GPE bit 1 tells the guest to look, and
- * its _EJ0 methods write the slot to the eject register.
+ * its _EJ0 methods write the slot to the eject register. Ours besides: what the guest says by _OST
+ * (ACPI 6.4, 6.3.5) to the request.
  *
  * Only the root bus has slots here (bus number 0 in the bus selector); there are no PCI-to-PCI
  * bridges whose slots would need a number.
  */
 #include "hw/acpi/pci_hotplug.h"
+
+#include "hw/core/hotplug.h"
 
 #include "util/error.h"
 #include "util/log.h"
@@ -21,7 +24,11 @@ enum hotplug_register {
     REG_EJECT = 0x08,     /* WO: slots it has let go of */
     REG_REMOVABLE = 0x0c, /* RO: slots that can be emptied */
     REG_BUS = 0x10,       /* RW: which bus the others are about */
+    REG_STATUS = 0x18,    /* WO: slot, event and status (a byte each) that _OST was called with */
 };
+
+/* ACPI 6.4 tables 6.43 and 6.46 */
+enum { OST_EJECT_REQUEST = 0x03, OST_SUCCESS = 0x00, OST_EJECT_PENDING = 0x84 };
 
 /* --- slots ------------------------------------------------------------------------------------ */
 
@@ -76,6 +83,23 @@ static void eject(struct acpi_pci_hotplug *s, uint32_t slots)
     }
 }
 
+static void refused(struct pci_device *pci)
+{
+    device_unplug_refused(&pci->dev);
+}
+
+/* The guest does not let go: the request is over. */
+static void take_status(struct acpi_pci_hotplug *s, uint32_t val)
+{
+    unsigned slot = val & 31, event = val >> 8 & 0xff, status = val >> 16 & 0xff;
+
+    TRACE(acpi_pci_status, "slot %u event %#x status %#x", slot, event, status);
+    if (event == OST_EJECT_REQUEST && status != OST_SUCCESS && status != OST_EJECT_PENDING) {
+        s->down &= ~(1u << slot);
+        for_each_function(s, slot, refused);
+    }
+}
+
 /* --- registers -------------------------------------------------------------------------------- */
 
 static uint64_t hotplug_read(void *opaque, uint64_t off, unsigned size)
@@ -110,6 +134,8 @@ static void hotplug_write(void *opaque, uint64_t off, uint64_t val, unsigned siz
         s->bus_select = (uint32_t)val;
     } else if (off == REG_EJECT && !s->bus_select) {
         eject(s, (uint32_t)val);
+    } else if (off == REG_STATUS && !s->bus_select) {
+        take_status(s, (uint32_t)val);
     }
 }
 

@@ -15,6 +15,7 @@
 
 static bool machine_complete;
 static struct notifier_list deleted_notifiers = NOTIFIER_LIST_INIT(deleted_notifiers);
+static struct notifier_list refused_notifiers = NOTIFIER_LIST_INIT(refused_notifiers);
 static TAILQ_HEAD(, device) leaving = TAILQ_HEAD_INITIALIZER(leaving);
 
 void device_hotplug_begin(void)
@@ -35,6 +36,16 @@ void device_add_deleted_notifier(struct notifier *n)
 void device_remove_deleted_notifier(struct notifier *n)
 {
     notifier_remove(&deleted_notifiers, n);
+}
+
+void device_add_refused_notifier(struct notifier *n)
+{
+    notifier_add(&refused_notifiers, n);
+}
+
+void device_remove_refused_notifier(struct notifier *n)
+{
+    notifier_remove(&refused_notifiers, n);
 }
 
 /* --- adding --------------------------------------------------------------- */
@@ -201,6 +212,19 @@ void device_unplug_finish(struct device *dev)
     dev->leaving = true;
     TAILQ_INSERT_TAIL(&leaving, dev, leaving_link);
     deferred_schedule(&later);
+}
+
+void device_unplug_refused(struct device *dev)
+{
+    assert(device_locked());
+    if (!dev->unplug_pending || dev->leaving)
+        return;
+    dev->unplug_pending = false;
+    char *path = device_path(dev);
+    struct device_deleted stays = {dev->id, path};
+    TRACE(device_unplug_refused, "%s id %s", path, dev->id ? dev->id : "-");
+    notifier_notify(&refused_notifiers, &stays);
+    g_free(path);
 }
 
 void device_forget_leaving(struct device *dev)

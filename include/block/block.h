@@ -43,6 +43,8 @@ struct block_request {
     /* private */
     struct block_device *dev;
     int ret;
+    bool invalid;
+    int64_t submitted; /* CLK_REALTIME */
     TAILQ_ENTRY(block_request) link;
 };
 
@@ -74,8 +76,22 @@ struct block_device_ops {
     void (*eject_request)(void *opaque);
 };
 
+enum block_stat_kind {
+    BLOCK_STAT_READ,
+    BLOCK_STAT_WRITE,
+    BLOCK_STAT_FLUSH,
+    BLOCK_STAT_UNMAP,
+    BLOCK_STAT_COUNT
+};
+
 struct block_stats {
-    uint64_t bytes[2], ops[2], flushes, failed; /* [0] read, [1] write */
+    struct block_stat {
+        uint64_t bytes, ops; /* that succeeded */
+        uint64_t failed;     /* the image could not */
+        uint64_t invalid;    /* refused: outside the medium, read-only, no medium */
+        uint64_t ns;         /* all of them took */
+    } of[BLOCK_STAT_COUNT];
+    uint64_t write_end; /* highest byte written, and one */
 };
 
 /* -drive. Strings are borrowed. */

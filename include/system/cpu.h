@@ -88,4 +88,7 @@ void cpus_pause(void);
 void cpus_resume(void);
 void cpus_reset(void);
 
+/* An NMI for every one. Device lock held. */
+void cpus_raise_nmi(void);
+
 #endif

@@ -27,7 +27,6 @@ struct options {
     const char *firmware_log; /* short form: what firmware writes to its debug port */
     const char *gdb;          /* short form */
     bool start_stopped;       /* -S */
-    bool no_reboot, no_shutdown;
     bool snapshot; /* every drive */
     bool display_none;
     const char *pidfile;

@@ -30,6 +30,7 @@ enum runstate {
     RUNSTATE_SHUTDOWN,       /* off, kept by -no-shutdown */
     RUNSTATE_GUEST_PANICKED, /* stopped after a panic */
     RUNSTATE_IO_ERROR,       /* stopped by a disk error */
+    RUNSTATE_WATCHDOG,       /* stopped when the watchdog expired */
     RUNSTATE_INTERNAL_ERROR, /* we cannot go on */
     RUNSTATE_INMIGRATE,      /* waiting for state to arrive */
     RUNSTATE_SAVE,           /* writing a snapshot */
@@ -50,7 +51,7 @@ enum shutdown_cause {
     SHUTDOWN_NONE,
     SHUTDOWN_GUEST_POWEROFF, /* ACPI S5 and its like */
     SHUTDOWN_GUEST_RESET,    /* a reset with -no-reboot */
-    SHUTDOWN_GUEST_PANIC,    /* triple fault where that ends the machine */
+    SHUTDOWN_GUEST_PANIC,    /* the guest has told of its crash */
     SHUTDOWN_DEBUG_EXIT,     /* the debug-exit port */
     SHUTDOWN_HOST_QUIT,      /* monitor quit, Ctrl-a x, window closed */
     SHUTDOWN_HOST_SIGNAL,    /* SIGINT, SIGTERM, SIGHUP */
@@ -79,6 +80,9 @@ void runstate_request_debug_exit(uint32_t value);
 /* Press the power button (ACPI devices hear of it by the notifier). */
 void runstate_request_powerdown(void);
 
+/* The guest has crashed: what follows is the action for `panic` (system/actions.h). */
+void runstate_request_panic(void);
+
 /* The guest goes to S3; a wakeup ends it, if its reason is enabled. */
 enum wakeup_reason {
     WAKEUP_RTC,
@@ -93,11 +97,6 @@ void runstate_wakeup_enable(enum wakeup_reason reason, bool enable);
 
 /* Stop, from any thread (vm_stop() is for the main thread). */
 void runstate_request_stop(enum runstate state);
-
-/* --- what the command line says ------------------------------------------- */
-
-void runstate_set_no_reboot(bool on);
-void runstate_set_no_shutdown(bool on);
 
 /* --- the main thread ------------------------------------------------------ */
 
@@ -117,8 +116,8 @@ void vm_step(bool go);
 bool runstate_process_requests(void);
 
 /*
- * The exit status: 0 guest power-off, quit, signal and reset with -no-reboot;
- * ((value << 1) | 1) & 0xff debug-exit; 1 host error; 70 internal error.
+ * The exit status: 0 guest power-off, quit, signal and reset with -no-reboot; 1 a crash
+ * with -action panic=exit-failure; ((value << 1) | 1) & 0xff debug-exit; 1 host error; 70 internal error.
  */
 #define EXIT_STATUS_ERROR    1
 #define EXIT_STATUS_INTERNAL 70

@@ -8,7 +8,8 @@ ldflags-tests/dev/apic := $(fake-cpus:%=-Wl,--wrap=vcpu_%)
 ldflags-tests/dev/ioapic := $(ldflags-tests/dev/apic)
 ldflags-tests/dev/mc146818rtc := -Wl,--wrap=runstate_request_wakeup
 ldflags-tests/dev/misc := -Wl,--wrap=runstate_request_debug_exit \
-	-Wl,--wrap=runstate_request_reset -Wl,--wrap=cpu_set_ignne
+	-Wl,--wrap=runstate_request_reset -Wl,--wrap=cpu_set_ignne \
+	-Wl,--wrap=runstate_request_panic -Wl,--wrap=watchdog_expired
 ldflags-tests/dev/chipset := -Wl,--wrap=runstate_request_reset
 ldflags-tests/dev/i8042 := -Wl,--wrap=runstate_request_reset
 acpi-wraps := runstate_request_shutdown runstate_request_suspend runstate_add_powerdown_notifier \

@@ -15,6 +15,7 @@
 #define EJECT (UP + 8)
 #define RMV   (UP + 12)
 #define BUSNO (UP + 16)
+#define OST   (UP + 24)
 
 static struct isa_bus isa;
 static struct test_pci pci;
@@ -29,6 +30,16 @@ static void note_deleted(struct notifier *n, void *data)
     g_string_append_printf(deleted, "%s ", gone->id ? gone->id : "-");
 }
 
+static GString *refused;
+
+static void note_refused(struct notifier *n, void *data)
+{
+    const struct device_deleted *stays = data;
+
+    g_string_append_printf(refused, "%s ", stays->id ? stays->id : "-");
+}
+
+static struct notifier refused_notifier = {.notify = note_refused};
 static struct notifier deleted_notifier = {.notify = note_deleted};
 
 static void setup(void)
@@ -212,6 +223,35 @@ START_TEST(test_reset_answers)
 }
 END_TEST
 
+/* _OST: slot, event and status. */
+START_TEST(test_guest_refuses)
+{
+    setup();
+    device_hotplug_begin();
+    refused = g_string_new(NULL);
+    device_add_refused_notifier(&refused_notifier);
+    add("pci-testdev,id=a,addr=4");
+    outl(OST, 4 | 3 << 8 | 0x82 << 16); /* to nothing */
+    del("a");
+    outl(OST, 4 | 3 << 8 | 0x84 << 16); /* it may still come */
+    outl(OST, 4 | 3 << 8);
+    outl(OST, 4 | 1 << 8 | 0x82 << 16); /* about its coming */
+    outl(OST, 9 | 3 << 8 | 0x82 << 16);
+    ck_assert_str_eq(refused->str, "");
+    ck_assert_uint_eq(inl(DOWN), 1u << 4);
+    outl(OST, 4 | 3 << 8 | 0x82 << 16);
+    ck_assert_str_eq(refused->str, "a ");
+    ck_assert_uint_eq(inl(DOWN), 0);
+    del("a"); /* at once */
+    outl(EJECT, inl(DOWN));
+    mainloop_iterate(false);
+    ck_assert_str_eq(deleted->str, "a ");
+    device_remove_refused_notifier(&refused_notifier);
+    g_string_free(refused, TRUE);
+    device_free(pm);
+}
+END_TEST
+
 START_TEST(test_many)
 {
     setup();
@@ -231,4 +271,4 @@ START_TEST(test_many)
 END_TEST
 
 TEST_MAIN("hotplug", test_add_and_remove, test_refused, test_functions, test_reset_answers,
-          test_many)
+          test_guest_refuses, test_many)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small devices: ports 92h and EDh, debug exit and console, the two test devices.
+ * Small devices: ports 92h and EDh, debug exit and console, pvpanic, a watchdog, the two test
+ * devices.
  */
 #include "tests/dev/dev.h"
 
@@ -15,11 +16,14 @@
 void __wrap_runstate_request_debug_exit(uint32_t value);
 void __wrap_runstate_request_reset(enum reset_reason reason);
 void __wrap_cpu_set_ignne(bool asserted);
+void __wrap_runstate_request_panic(void);
+void __wrap_watchdog_expired(void);
 
 static struct isa_bus isa;
 static int64_t exit_value = -1;
 static unsigned resets;
 static bool ignne;
+static unsigned panics, barks;
 
 void __wrap_runstate_request_debug_exit(uint32_t value)
 {
@@ -34,6 +38,16 @@ void __wrap_runstate_request_reset(enum reset_reason reason)
 void __wrap_cpu_set_ignne(bool asserted)
 {
     ignne = asserted;
+}
+
+void __wrap_runstate_request_panic(void)
+{
+    panics++;
+}
+
+void __wrap_watchdog_expired(void)
+{
+    barks++;
 }
 
 START_TEST(test_fpu_error)
@@ -259,5 +273,69 @@ START_TEST(test_pci_testdev)
 }
 END_TEST
 
-TEST_MAIN("misc", test_fpu_error, test_port92, test_debug_exit, test_debugcon, test_post_port,
+START_TEST(test_pvpanic)
+{
+    static struct pci_bus bus;
+    struct device *dev;
+
+    dev_setup(&isa);
+    dev = dev_make("pvpanic");
+    ck_assert_uint_eq(inb(0x505), 3);
+    outb(0x505, 2);
+    outb(0x505, 0xf8);
+    ck_assert_uint_eq(panics, 0);
+    outb(0x505, 1);
+    ck_assert_uint_eq(panics, 1);
+    device_free(dev);
+    dev = dev_new("pvpanic");
+    device_set_u64(dev, "ioport", 0x600);
+    device_set_u64(dev, "events", 1);
+    dev_realize(dev);
+    ck_assert_uint_eq(inb(0x505), 0xff);
+    ck_assert_uint_eq(inb(0x600), 1);
+    device_free(dev);
+    pci_bus_init(&bus, NULL, NULL, NULL, NULL);
+    dev = dev_make("pvpanic-pci");
+    ck_assert_uint_eq(pci_config_read(pci_device(dev), 0, 4), 0x00111b36);
+    pci_config_write(pci_device(dev), 0x10, 0xe0000000, 4);
+    pci_config_write(pci_device(dev), PCI_COMMAND, 2, 2);
+    ck_assert_uint_eq(addr_space_ldub(&as_memory, 0xe0000000), 3);
+    addr_space_stb(&as_memory, 0xe0000001, 1);
+    ck_assert_uint_eq(panics, 1);
+    addr_space_stb(&as_memory, 0xe0000000, 1);
+    ck_assert_uint_eq(panics, 2);
+    dev_check_vmstate(dev);
+    device_free(dev);
+}
+END_TEST
+
+START_TEST(test_ib700)
+{
+    struct device *dev;
+
+    dev_setup(&isa);
+    dev = dev_make("ib700");
+    clock_step(100 * NS_PER_SEC);
+    ck_assert_uint_eq(barks, 0);
+    outb(0x443, 0); /* 30 seconds */
+    clock_step(29 * NS_PER_SEC);
+    outb(0x443, 0xfd); /* 4 */
+    clock_step(3 * NS_PER_SEC);
+    dev_check_vmstate(dev);
+    ck_assert_uint_eq(barks, 0);
+    clock_step(2 * NS_PER_SEC);
+    ck_assert_uint_eq(barks, 1);
+    outb(0x443, 14);
+    outb(0x441, 0xa5);
+    clock_step(100 * NS_PER_SEC);
+    outb(0x443, 14);
+    device_reset(dev, RESET_COLD);
+    clock_step(100 * NS_PER_SEC);
+    ck_assert_uint_eq(barks, 1);
+    ck_assert_uint_eq(inb(0x441), 0xff);
+    device_free(dev);
+}
+END_TEST
+
+TEST_MAIN("misc", test_pvpanic, test_ib700, test_fpu_error, test_port92, test_debug_exit, test_debugcon, test_post_port,
           test_pc_testdev, test_pci_testdev)

@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: MIT
 test-y += tests/monitor/manual tests/monitor/frame
-check-scripts-y += tests/monitor/qmp tests/monitor/schema tests/monitor/hmp tests/monitor/goqemu-client
+check-scripts-y += tests/monitor/qmp tests/monitor/events tests/monitor/schema tests/monitor/hmp tests/monitor/goqemu-client

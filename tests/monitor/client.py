@@ -206,11 +206,11 @@ KEEP = set()
 class Machine:
     """doppel with a QMP socket."""
 
-    def __init__(self, *args, sockets=1):
+    def __init__(self, *args, sockets=1, wrapper=()):
         self.dir = tempfile.TemporaryDirectory()
         self.paths = [os.path.join(self.dir.name, 'qmp%d' % i) for i in range(sockets)]
         doppel = os.environ.get('DOPPEL', 'build/doppel')
-        line = [doppel, '-display', 'none'] + list(args)
+        line = list(wrapper) + [doppel, '-display', 'none'] + list(args)
         for path in self.paths:
             line += ['-qmp', 'unix:%s,server=on,wait=off' % path]
         self.process = subprocess.Popen(line, stdin=subprocess.DEVNULL)

@@ -131,8 +131,13 @@ START_TEST(test_raw)
     ck_assert_int_eq(request(d, BLOCK_READ, UINT64_MAX - 511, buf, 512), -EIO);
     ck_assert_int_eq(request(d, BLOCK_DISCARD, UINT64_MAX - 511, NULL, 1024), -EIO);
     ck_assert_int_eq(request(d, BLOCK_WRITE_ZEROES, 0, NULL, SIZE_MAX), -EIO);
-    ck_assert_uint_eq(block_get_stats(d)->failed, 5);
-    ck_assert_uint_eq(block_get_stats(d)->bytes[1], 512);
+    const struct block_stat *st = block_get_stats(d)->of;
+    ck_assert_uint_eq(st[BLOCK_STAT_READ].invalid, 2);
+    ck_assert_uint_eq(st[BLOCK_STAT_WRITE].invalid, 2);
+    ck_assert_uint_eq(st[BLOCK_STAT_UNMAP].invalid, 1);
+    ck_assert_uint_eq(st[BLOCK_STAT_READ].failed, 0);
+    ck_assert_uint_eq(st[BLOCK_STAT_WRITE].bytes, 512 + 1024);
+    ck_assert_uint_eq(block_get_stats(d)->write_end, 2048);
     /* the file shrinks under us: zeros */
     ck_assert_int_eq(truncate(file, 512), 0);
     memset(buf, 1, sizeof(buf));

@@ -7,10 +7,12 @@
 #include "hw/core/clock.h"
 #include "hw/core/device.h"
 #include "hw/core/lock.h"
+#include "system/actions.h"
 #include "system/gate.h"
 #include "system/mainloop.h"
 #include "system/runstate.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -181,7 +183,7 @@ START_TEST(test_reset)
     ck_assert(!runstate_process_requests());
     ck_assert_int_eq(reset_seen, RESET_COLD);
     ck_assert_uint_eq(resets, 2);
-    runstate_set_no_reboot(true);
+    ck_assert_int_eq(action_set("reboot", "shutdown", NULL), 0);
     runstate_request_reset(RESET_REASON_TRIPLE_FAULT);
     ck_assert(runstate_process_requests());
     ck_assert_int_eq(runstate_shutdown_cause(), SHUTDOWN_GUEST_RESET);
@@ -314,7 +316,7 @@ START_TEST(test_exit)
     runstate_request_shutdown(SHUTDOWN_GUEST_POWEROFF); /* the first one counts */
     mainloop_run();
     ck_assert_int_eq(runstate_exit_status(), 0x21);
-    runstate_set_no_shutdown(true);
+    ck_assert_int_eq(action_set("shutdown", "pause", NULL), 0);
     runstate_request_shutdown(SHUTDOWN_GUEST_POWEROFF);
     ck_assert(!runstate_process_requests());
     ck_assert_int_eq(runstate_get(), RUNSTATE_SHUTDOWN);
@@ -324,4 +326,62 @@ START_TEST(test_exit)
 }
 END_TEST
 
-TEST_MAIN("runstate", test_gate, test_reset, test_hold, test_suspend, test_exit)
+static void panic_with(const char *panic, const char *shutdown)
+{
+    ck_assert_int_eq(action_set("panic", panic, NULL), 0);
+    ck_assert_int_eq(action_set("shutdown", shutdown, NULL), 0);
+    vm_start();
+    runstate_request_panic();
+}
+
+START_TEST(test_panic)
+{
+    setup();
+    panic_with("none", "poweroff");
+    ck_assert(!runstate_process_requests());
+    ck_assert(runstate_is_running());
+    panic_with("pause", "poweroff");
+    ck_assert(!runstate_process_requests());
+    ck_assert_int_eq(runstate_get(), RUNSTATE_GUEST_PANICKED);
+    panic_with("shutdown", "pause");
+    ck_assert(!runstate_process_requests());
+    ck_assert_int_eq(runstate_get(), RUNSTATE_GUEST_PANICKED);
+    panic_with("shutdown", "poweroff");
+    mainloop_run();
+    ck_assert_int_eq(runstate_shutdown_cause(), SHUTDOWN_GUEST_PANIC);
+    ck_assert_int_eq(runstate_exit_status(), 0);
+    panic_with("exit-failure", "poweroff");
+    mainloop_run();
+    ck_assert_int_eq(runstate_exit_status(), 1);
+    ck_assert_int_eq(action_set("panic", "reset", NULL), -EINVAL);
+    ck_assert_int_eq(action_set("reset", "shutdown", NULL), -EINVAL);
+    mainloop_fini();
+}
+END_TEST
+
+START_TEST(test_watchdog)
+{
+    static const char *const harmless[] = {"none", "debug"};
+
+    setup();
+    vm_start();
+    for (size_t i = 0; i < ARRAY_SIZE(harmless); i++) {
+        ck_assert_int_eq(action_set("watchdog", harmless[i], NULL), 0);
+        watchdog_expired();
+        ck_assert(!runstate_process_requests());
+        ck_assert(runstate_is_running());
+    }
+    ck_assert_int_eq(action_set("watchdog", "pause", NULL), 0);
+    watchdog_expired();
+    ck_assert(!runstate_process_requests());
+    ck_assert_int_eq(runstate_get(), RUNSTATE_WATCHDOG);
+    ck_assert_int_eq(action_set("watchdog", "poweroff", NULL), 0);
+    ck_assert_str_eq(action_name(ACTION_WATCHDOG), "poweroff");
+    watchdog_expired();
+    ck_assert(runstate_process_requests());
+    mainloop_fini();
+}
+END_TEST
+
+TEST_MAIN("runstate", test_gate, test_reset, test_hold, test_suspend, test_exit, test_panic,
+          test_watchdog)

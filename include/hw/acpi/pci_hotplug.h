@@ -11,7 +11,7 @@
 #include "hw/pci/pci.h"
 
 #define ACPI_PCI_HOTPLUG_BASE 0xae00
-#define ACPI_PCI_HOTPLUG_SIZE 0x14
+#define ACPI_PCI_HOTPLUG_SIZE 0x1c
 #define ACPI_PCI_HOTPLUG_GPE  1
 
 struct acpi_pci_hotplug {

@@ -33,16 +33,23 @@ int device_del(const char *id, struct error **err);
 
 /* data: struct device_deleted *, valid during the call; one call for each device that was on a
  * bus of the removed one, and last for the device itself. Main thread. */
-struct device_deleted {
+struct device_deleted { /* or refused */
     const char *id; /* NULL: had none */
     const char *path;
 };
 void device_add_deleted_notifier(struct notifier *n);
 void device_remove_deleted_notifier(struct notifier *n);
 
+/* The same for a device the guest has been asked for and does not let go of. Any thread. */
+void device_add_refused_notifier(struct notifier *n);
+void device_remove_refused_notifier(struct notifier *n);
+
 /* --- for buses ------------------------------------------------------------ */
 
 /* The guest has let go of it: free it soon. Any thread; twice is fine. */
 void device_unplug_finish(struct device *dev);
+
+/* The guest will not let go of it; nothing if it was not asked. Any thread. */
+void device_unplug_refused(struct device *dev);
 
 #endif

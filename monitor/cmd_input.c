@@ -140,16 +140,27 @@ void hmp_sendkey(struct monitor *m, json_t *args)
 
 static unsigned buttons;
 static unsigned place[2]; /* of an absolute device */
+static bool place_changed;
+
+/* Both coordinates together, though they come as two events. */
+static void send_place(void)
+{
+    if (place_changed) {
+        input_send_move_to(place[0], place[1]);
+    }
+    place_changed = false;
+}
 
 static void send_button(json_t *event)
 {
     static const struct {
         const char *name;
         unsigned bit;
-        int wheel;
-    } rows[] = {{"left", INPUT_LEFT, 0}, {"middle", INPUT_MIDDLE, 0}, {"right", INPUT_RIGHT, 0},
-                {"side", INPUT_SIDE, 0}, {"extra", INPUT_EXTRA, 0},   {"wheel-up", 0, -1},
-                {"wheel-down", 0, 1}};
+        int dz, dw;
+    } rows[] = {
+        {"left", INPUT_LEFT, 0, 0}, {"middle", INPUT_MIDDLE, 0, 0}, {"right", INPUT_RIGHT, 0, 0},
+        {"side", INPUT_SIDE, 0, 0}, {"extra", INPUT_EXTRA, 0, 0},   {"wheel-up", 0, -1, 0},
+        {"wheel-down", 0, 1, 0},    {"wheel-left", 0, 0, -1},       {"wheel-right", 0, 0, 1}};
     const char *name = json_string_value(json_object_get(event, "button"));
     bool down = json_is_true(json_object_get(event, "down"));
 
@@ -157,8 +168,8 @@ static void send_button(json_t *event)
         if (strcmp(rows[i].name, name)) {
             continue;
         }
-        if (rows[i].wheel && down) {
-            input_send_move(0, 0, rows[i].wheel);
+        if (down) {
+            input_send_wheel(rows[i].dz, rows[i].dw);
         }
         buttons = down ? buttons | rows[i].bit : buttons & ~rows[i].bit;
         input_send_buttons(buttons);
@@ -171,8 +182,8 @@ static void send_motion(json_t *event, bool absolute)
     json_int_t value = json_integer_value(json_object_get(event, "value"));
 
     if (absolute) {
-        place[y] = (unsigned)CLAMP(value, 0, 32767);
-        input_send_move_to(place[0], place[1]);
+        place[y] = (unsigned)CLAMP(value, 0, (json_int_t)INPUT_ABS_MAX);
+        place_changed = true;
     } else {
         int delta = (int)CLAMP(value, -32768, 32767);
         input_send_move(y ? 0 : delta, y ? delta : 0, 0);
@@ -188,6 +199,9 @@ json_t *qmp_input_send_event(struct monitor *m, json_t *args, struct error **err
     {
         const char *type = json_string_value(json_object_get(event, "type"));
         json_t *data = json_object_get(event, "data");
+        if (strcmp(type, "abs")) {
+            send_place();
+        }
         if (!strcmp(type, "btn")) {
             send_button(data);
         } else if (!strcmp(type, "key")) {
@@ -199,6 +213,7 @@ json_t *qmp_input_send_event(struct monitor *m, json_t *args, struct error **err
             send_motion(data, !strcmp(type, "abs"));
         }
     }
+    send_place();
     return qmp_empty();
 }
 

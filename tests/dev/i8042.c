@@ -151,9 +151,7 @@ START_TEST(test_keyboard_commands)
     EXPECT(false, 2);
     outb(0x60, 0xf0);
     EXPECT(false, 0xfa);
-    outb(0x60, 3); /* set 3 is not there */
-    EXPECT(false, 0xfe);
-    outb(0x60, 0x10);
+    outb(0x60, 4); /* there is no set 4 */
     EXPECT(false, 0xfe);
     outb(0x60, 0xed);
     EXPECT(false, 0xfa);
@@ -173,77 +171,337 @@ START_TEST(test_keyboard_commands)
 }
 END_TEST
 
+static void press(unsigned key)
+{
+    input_send_key(key, true);
+}
+
+static void release(unsigned key)
+{
+    input_send_key(key, false);
+}
+
+/* The keyboard's set, without translation. */
+static void scan_set(uint8_t set)
+{
+    command1(0x60, 0x05);
+    outb(0x60, 0xf0);
+    EXPECT(false, 0xfa);
+    outb(0x60, set);
+    EXPECT(false, 0xfa);
+}
+
 START_TEST(test_keys)
 {
     setup();
     command1(0x60, 0x45); /* translated */
-    input_send_key(KEY_A, true);
+    press(KEY_A);
     ck_assert_int_eq(irq1.level, 1);
-    input_send_key(KEY_A, false);
+    release(KEY_A);
     EXPECT(false, 0x1e, 0x9e);
     ck_assert_uint_eq(irq1.rises, 2);
-    input_send_key(KEY_UP, true);
-    input_send_key(KEY_UP, false);
+    press(KEY_A);
+    press(KEY_A); /* the user's repeat */
+    release(KEY_A);
+    release(KEY_A); /* it is up */
+    EXPECT(false, 0x1e, 0x1e, 0x9e);
+    press(KEY_UP);
+    release(KEY_UP);
     EXPECT(false, 0xe0, 0x48, 0xe0, 0xc8);
-    input_send_key(KEY_F7, true); /* 83h in set 2 */
-    EXPECT(false, 0x41);
-    input_send_key(KEY_PAUSE, true);
+    press(KEY_F7); /* 83h in set 2 */
+    release(KEY_F7);
+    EXPECT(false, 0x41, 0xc1);
+    press(KEY_PAUSE);
+    release(KEY_PAUSE);
     EXPECT(false, 0xe1, 0x1d, 0x45, 0xe1, 0x9d, 0xc5);
-    command1(0x60, 0x05);
-    input_send_key(KEY_A, false);
-    EXPECT(false, 0xf0, 0x1c);
-    input_send_key(KEY_RIGHTCTRL, false);
-    EXPECT(false, 0xe0, 0xf0, 0x14);
-    input_send_key(KEY_PAUSE, true);
-    EXPECT(false, 0xe1, 0x14, 0x77, 0xe1, 0xf0, 0x14, 0xf0, 0x77);
-    outb(0x60, 0xf0);
-    EXPECT(false, 0xfa);
-    outb(0x60, 1); /* set 1 */
-    EXPECT(false, 0xfa);
-    input_send_key(KEY_A, false);
-    EXPECT(false, 0x9e);
-    input_send_key(0x2ff, true); /* not on this keyboard */
+    press(0x2ff); /* not on this keyboard */
+    release(0x2ff);
+    press(0x12345);
     ck_assert_uint_eq(inb(0x64) & 1, 0);
     device_free(dev);
 }
 END_TEST
 
-/* Every key of the board, by way of set 2 and the controller: what it is in set 1. */
+START_TEST(test_print_and_pause)
+{
+    setup();
+    scan_set(2);
+    press(KEY_PAUSE);
+    press(KEY_PAUSE); /* does not repeat */
+    release(KEY_PAUSE);
+    EXPECT(false, 0xe1, 0x14, 0x77, 0xe1, 0xf0, 0x14, 0xf0, 0x77);
+    press(KEY_SYSRQ);
+    release(KEY_SYSRQ);
+    EXPECT(false, 0xe0, 0x12, 0xe0, 0x7c, 0xe0, 0xf0, 0x7c, 0xe0, 0xf0, 0x12);
+    press(KEY_LEFTCTRL);
+    press(KEY_PAUSE);
+    release(KEY_PAUSE);
+    press(KEY_SYSRQ);
+    EXPECT(false, 0x14, 0xe0, 0x7e, 0xe0, 0xf0, 0x7e, 0xe0, 0x7c);
+    release(KEY_LEFTCTRL); /* the key stays what it was */
+    release(KEY_SYSRQ);
+    EXPECT(false, 0xf0, 0x14, 0xe0, 0xf0, 0x7c);
+    press(KEY_RIGHTALT);
+    press(KEY_SYSRQ);
+    release(KEY_SYSRQ);
+    release(KEY_RIGHTALT);
+    EXPECT(false, 0xe0, 0x11, 0x84, 0xf0, 0x84, 0xe0, 0xf0, 0x11);
+    scan_set(1);
+    press(KEY_SYSRQ);
+    release(KEY_SYSRQ);
+    EXPECT(false, 0xe0, 0x2a, 0xe0, 0x37, 0xe0, 0xb7, 0xe0, 0xaa);
+    press(KEY_LEFTALT);
+    press(KEY_SYSRQ);
+    release(KEY_SYSRQ);
+    release(KEY_LEFTALT);
+    EXPECT(false, 0x38, 0x54, 0xd4, 0xb8);
+    press(KEY_RIGHTCTRL);
+    press(KEY_PAUSE);
+    EXPECT(false, 0xe0, 0x1d, 0xe0, 0x46, 0xe0, 0xc6);
+    device_free(dev);
+}
+END_TEST
+
+/* The table of the keyboard, and what comes out of the wire for each of its keys. */
+static const struct {
+    unsigned key, set1, set2, set3;
+    enum { MAKE = 0, BREAK = 1, REPEAT = 2 } mode;
+} keys[] = {
+#define KEY(name, one, two, three, mode) {KEY_##name, one, two, three, mode},
+#include "hw/input/scancodes.def"
+#undef KEY
+};
+
+static void expect_code(unsigned code, unsigned set, bool down)
+{
+    if (code > 0xff)
+        ck_assert_uint_eq(next(false), code >> 8);
+    if (set > 1 && !down)
+        ck_assert_uint_eq(next(false), 0xf0);
+    ck_assert_uint_eq(next(false), (code & 0xff) | (set == 1 && !down ? 0x80 : 0));
+}
+
+static bool ordinary(unsigned key)
+{
+    return key != KEY_PAUSE && key != KEY_SYSRQ;
+}
+
+START_TEST(test_sets)
+{
+    setup();
+    for (unsigned set = 1; set <= 2; set++) {
+        scan_set((uint8_t)set);
+        for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
+            unsigned code = set == 1 ? keys[i].set1 : keys[i].set2;
+            if (!ordinary(keys[i].key))
+                continue;
+            press(keys[i].key);
+            expect_code(code, set, true);
+            press(keys[i].key);
+            expect_code(code, set, true);
+            release(keys[i].key);
+            expect_code(code, set, false);
+            ck_assert_uint_eq(inb(0x64) & 1, 0);
+        }
+    }
+    device_free(dev);
+}
+END_TEST
+
+/* Set 2 through the controller's translation is set 1, and no two keys are the same. */
 START_TEST(test_translation)
 {
     setup();
-    for (unsigned key = KEY_ESC; key <= KEY_KPDOT; key++) {
-        command1(0x60, 0x45);
-        input_send_key(key, true);
-        EXPECT(false, (uint8_t)key);
-        input_send_key(key, false);
-        EXPECT(false, (uint8_t)(key | 0x80));
+    command1(0x60, 0x45);
+    for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
+        for (unsigned j = 0; j < i; j++) {
+            ck_assert(keys[i].set1 != keys[j].set1 && keys[i].set2 != keys[j].set2);
+            ck_assert(!keys[i].set3 || keys[i].set3 != keys[j].set3);
+        }
+        if (!ordinary(keys[i].key))
+            continue;
+        if (keys[i].key <= KEY_KPDOT)
+            ck_assert_uint_eq(keys[i].key, keys[i].set1);
+        press(keys[i].key);
+        expect_code(keys[i].set1, 1, true);
+        release(keys[i].key);
+        expect_code(keys[i].set1, 1, false);
     }
     device_free(dev);
 }
 END_TEST
 
-START_TEST(test_queue)
+/* What press, repeat, release of every key of set 3 give in its mode. */
+static void expect_mode(unsigned i, unsigned mode)
 {
-    setup();
-    command1(0x60, 0x55); /* keyboard off */
-    for (unsigned i = 0; i < 100; i++) {
-        input_send_key(KEY_A, true);
-        input_send_key(KEY_A, false);
-    }
+    press(keys[i].key);
+    if (keys[i].set3)
+        expect_code(keys[i].set3, 3, true);
+    press(keys[i].key);
+    if (keys[i].set3 && (mode & REPEAT))
+        expect_code(keys[i].set3, 3, true);
+    release(keys[i].key);
+    if (keys[i].set3 && (mode & BREAK))
+        expect_code(keys[i].set3, 3, false);
     ck_assert_uint_eq(inb(0x64) & 1, 0);
-    dev_check_vmstate(dev);
-    command(0xae);
-    for (unsigned i = 0; i < 9; i++) {
-        ck_assert_uint_eq(next(false), 0x1e);
-        ck_assert_uint_eq(next(false), 0x9e);
+}
+
+START_TEST(test_set3)
+{
+    static const uint8_t all_modes[] = {REPEAT, BREAK, MAKE, REPEAT | BREAK};
+
+    setup();
+    scan_set(3);
+    for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
+        expect_mode(i, keys[i].mode);
+    for (unsigned mode = 0; mode < 4; mode++) {
+        outb(0x60, (uint8_t)(0xf7 + mode));
+        EXPECT(false, 0xfa);
+        for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
+            expect_mode(i, all_modes[mode]);
     }
-    outb(0x60, 0xff); /* drops the rest */
-    inb(0x60);
-    EXPECT(false, 0xfa, 0xaa);
+    for (unsigned mode = 0; mode < 3; mode++) { /* a list of keys, ended by a command */
+        outb(0x60, (uint8_t)(0xfb + mode));
+        EXPECT(false, 0xfa);
+        for (unsigned i = 0; i < ARRAY_SIZE(keys); i += 3) {
+            if (!keys[i].set3)
+                continue;
+            outb(0x60, (uint8_t)keys[i].set3);
+            EXPECT(false, 0xfa);
+        }
+        outb(0x60, 0xf4);
+        EXPECT(false, 0xfa);
+        for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
+            expect_mode(i, i % 3 ? all_modes[3] : all_modes[mode]);
+    }
+    outb(0x60, 0xfd);
+    EXPECT(false, 0xfa);
+    outb(0x60, 0x91); /* no key */
+    EXPECT(false, 0xfe);
+    outb(0x60, 0xf0);
+    EXPECT(false, 0xfa);
+    outb(0x60, 0);
+    EXPECT(false, 0xfa, 3);
+    dev_check_vmstate(dev);
+    outb(0x60, 0xf6); /* back to set 2, modes as after power-on */
+    EXPECT(false, 0xfa);
+    press(KEY_F12);
+    EXPECT(false, 0x07);
+    release(KEY_F12);
+    EXPECT(false, 0xf0, 0x07);
+    scan_set(3);
+    for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
+        expect_mode(i, keys[i].mode);
     device_free(dev);
 }
 END_TEST
+
+static unsigned leds_seen;
+
+static void leds_changed(void *opaque, unsigned leds)
+{
+    leds_seen = leds | 0x100;
+}
+
+START_TEST(test_leds)
+{
+    struct input_listener listener = {.leds = leds_changed};
+
+    setup();
+    command1(0x60, 0x05);
+    input_listen(&listener);
+    outb(0x60, 0xed);
+    EXPECT(false, 0xfa);
+    outb(0x60, 0x06);
+    EXPECT(false, 0xfa);
+    ck_assert_uint_eq(input_leds(), INPUT_LED_NUM | INPUT_LED_CAPS);
+    ck_assert_uint_eq(leds_seen, 0x106);
+    leds_seen = 0;
+    outb(0x60, 0xed); /* the same: nobody is told */
+    outb(0x60, 0x06);
+    ck_assert_uint_eq(leds_seen, 0);
+    dev_check_vmstate(dev);
+    outb(0x60, 0xff);
+    ck_assert_uint_eq(input_leds(), 0);
+    input_unlisten(&listener);
+    device_free(dev);
+}
+END_TEST
+
+/* Nobody reads: presses are lost in the end, releases never are. */
+START_TEST(test_queue)
+{
+    unsigned count = 0, down = 0;
+
+    setup();
+    command1(0x60, 0x55); /* keyboard off */
+    for (unsigned i = 0; i < 10000; i++) {
+        press(KEY_A + i % 9);
+        press(KEY_LEFTSHIFT);
+        release(KEY_A + i % 9);
+    }
+    release(KEY_LEFTSHIFT);
+    ck_assert_uint_eq(inb(0x64) & 1, 0);
+    dev_check_vmstate(dev);
+    command(0xae);
+    uint32_t state[4] = {0};
+    for (; inb(0x64) & 1; count++) {
+        uint8_t code = next(false), bit = code & 0x7f;
+        down = !(code & 0x80);
+        state[bit / 32] = (state[bit / 32] & ~(1u << bit % 32)) | down << bit % 32;
+    }
+    ck_assert_uint_gt(count, 60);
+    ck_assert_uint_lt(count, 200);
+    ck_assert_uint_eq(state[0] | state[1] | state[2] | state[3], 0);
+    press(KEY_A); /* and now again */
+    EXPECT(false, 0x1e);
+    command1(0x60, 0x55);
+    release(KEY_A);
+    command(0xae);
+    EXPECT(false, 0x9e);
+    device_free(dev);
+}
+END_TEST
+
+/* Keys wait while a command does, replies do not. */
+START_TEST(test_keys_and_commands)
+{
+    setup();
+    command1(0x60, 0x05);
+    press(KEY_A);
+    outb(0x60, 0xed);
+    press(KEY_B);
+    EXPECT(false, 0x1c, 0xfa);
+    outb(0x60, 0);
+    EXPECT(false, 0xfa, 0x32);
+    press(KEY_C);
+    release(KEY_A);
+    outb(0x60, 0xf5);          /* does not want to know, but has heard of A and B */
+    EXPECT(false, 0x21, 0xfa); /* one that was on its way already */
+    release(KEY_C);
+    release(KEY_B);
+    press(KEY_D);
+    ck_assert_uint_eq(inb(0x64) & 1, 0);
+    outb(0x60, 0xf4);
+    EXPECT(false, 0xfa, 0xf0, 0x1c, 0xf0, 0x21, 0xf0, 0x32);
+    release(KEY_D);
+    ck_assert_uint_eq(inb(0x64) & 1, 0);
+    for (unsigned cmd = 0; cmd < 0xed; cmd++) { /* no commands */
+        outb(0x60, (uint8_t)cmd);
+        EXPECT(false, 0xfe);
+    }
+    outb(0x60, 0xf3);
+    EXPECT(false, 0xfa);
+    outb(0x60, 0x80); /* a command is expected to be 0xed or more, a parameter below 0x80 */
+    EXPECT(false, 0xfe);
+    device_free(dev);
+}
+END_TEST
+
+static void later(void)
+{
+    clock_step(NS_PER_SEC);
+}
 
 START_TEST(test_mouse)
 {
@@ -262,12 +520,46 @@ START_TEST(test_mouse)
     input_send_move(5, 3, 0);
     ck_assert_int_eq(irq12.level, 1);
     EXPECT(true, 0x28, 5, 0xfd); /* up is positive */
+    command1(0xd4, 0xfe);
+    EXPECT(true, 0x28, 5, 0xfd); /* again */
+    later();
     input_send_buttons(INPUT_LEFT | INPUT_RIGHT);
     EXPECT(true, 0x0b, 0, 0);
+    later();
     input_send_move(-300, 0, 0);
-    EXPECT(true, 0x1b, 0x01, 0, 0x1b, 0xd3, 0); /* in two packets */
+    EXPECT(true, 0x1b, 0x01, 0); /* in two packets, by the sample rate */
+    clock_step(9 * NS_PER_MS);
+    ck_assert_uint_eq(inb(0x64) & 1, 0);
+    clock_step(NS_PER_MS);
+    EXPECT(true, 0x1b, 0xd3, 0);
+    later();
+    input_send_buttons(INPUT_RIGHT); /* no click is lost */
+    input_send_buttons(INPUT_RIGHT | INPUT_MIDDLE);
+    input_send_move(7, 0, 0);
+    input_send_move(-1, 0, 0);
+    input_send_buttons(INPUT_LEFT | INPUT_RIGHT);
+    EXPECT(true, 0x0a, 0, 0);
+    clock_step(10 * NS_PER_MS);
+    EXPECT(true, 0x0e, 0, 0);
+    clock_step(10 * NS_PER_MS);
+    EXPECT(true, 0x0e, 6, 0);
+    dev_check_vmstate(dev);
+    clock_step(10 * NS_PER_MS);
+    EXPECT(true, 0x0b, 0, 0);
     mouse(0xe9);
     EXPECT(true, 0x25, 0x02, 100);
+    device_free(dev);
+}
+END_TEST
+
+START_TEST(test_mouse_modes)
+{
+    setup();
+    command1(0x60, 0x47);
+    mouse(0xf4);
+    input_send_buttons(INPUT_LEFT | INPUT_RIGHT);
+    EXPECT(true, 0x0b, 0, 0);
+    later();
     mouse(0xe8);
     mouse(3);
     mouse(0xe7);
@@ -275,17 +567,35 @@ START_TEST(test_mouse)
     mouse(40);
     mouse(0xe9);
     EXPECT(true, 0x35, 0x03, 40);
-    mouse(0xf0); /* remote: only when asked */
-    input_send_move(1, 1, 0);
+    for (int i = 0; i < 8; i++) { /* scaling 2:1 */
+        static const uint8_t scaled[] = {0, 1, 1, 3, 6, 9, 12, 14};
+        input_send_move(i, i, 0);
+        if (i)
+            EXPECT(true, 0x2b, scaled[i], (uint8_t)-scaled[i]);
+        later();
+    }
+    mouse(0xf0); /* remote: only when asked, and not scaled */
+    input_send_move(3, 1, 0);
     ck_assert_uint_eq(inb(0x64) & 1, 0);
     mouse(0xeb);
-    EXPECT(true, 0x2b, 1, 0xff);
+    EXPECT(true, 0x2b, 3, 0xff);
+    mouse(0xeb);
+    EXPECT(true, 0x0b, 0, 0);
+    mouse(0xe9);
+    EXPECT(true, 0x75, 0x03, 40);
     mouse(0xea);
     mouse(0xee); /* wrap */
     command1(0xd4, 0x77);
     EXPECT(true, 0x77);
+    command1(0xd4, 0xf3);
+    EXPECT(true, 0xf3);
     mouse(0xec);
+    command1(0xd4, 0x11); /* wrong, and wrong again */
+    EXPECT(true, 0xfe);
     command1(0xd4, 0x11);
+    EXPECT(true, 0xfc);
+    mouse(0xf3);
+    command1(0xd4, 99);
     EXPECT(true, 0xfe);
     mouse(0xf6);
     mouse(0xe9);
@@ -295,6 +605,12 @@ START_TEST(test_mouse)
     EXPECT(true, 0xfa);
     for (unsigned i = 0; i < 100000; i++)
         input_send_move(INT32_MAX, INT32_MIN, INT32_MAX);
+    command1(0xd4, 0xf5);
+    inb(0x60); /* was on its way */
+    EXPECT(true, 0xfa);
+    mouse(0xee); /* wrap: reset ends it */
+    mouse(0xff);
+    EXPECT(true, 0xaa, 0);
     device_free(dev);
 }
 END_TEST
@@ -322,10 +638,29 @@ START_TEST(test_wheel)
     rate(80);
     mouse(0xf2);
     EXPECT(true, 4);
+    later();
     input_send_buttons(INPUT_SIDE);
     EXPECT(true, 0x08, 0, 0, 0x10);
+    later();
     input_send_move(0, 0, 9);
-    EXPECT(true, 0x08, 0, 0, 0x17, 0x08, 0, 0, 0x12);
+    EXPECT(true, 0x08, 0, 0, 0x17);
+    later();
+    EXPECT(true, 0x08, 0, 0, 0x12);
+    later();
+    input_send_wheel(0, 1); /* not unlocked */
+    ck_assert_uint_eq(inb(0x64) & 1, 0);
+    rate(200);
+    rate(80);
+    rate(40);
+    input_send_wheel(0, 1);
+    EXPECT(true, 0x08, 0, 0, 0x7f);
+    later();
+    input_send_wheel(-1, -2);
+    EXPECT(true, 0x08, 0, 0, 0x1f);
+    later();
+    EXPECT(true, 0x08, 0, 0, 0x42);
+    later();
+    dev_check_vmstate(dev);
     mouse(0xff);
     EXPECT(true, 0xaa, 0);
     rate(200);
@@ -354,5 +689,6 @@ START_TEST(test_fuzz)
 }
 END_TEST
 
-TEST_MAIN("i8042", test_controller, test_keyboard_commands, test_keys, test_translation, test_queue,
-          test_mouse, test_wheel, test_fuzz)
+TEST_MAIN("i8042", test_controller, test_keyboard_commands, test_keys, test_print_and_pause,
+          test_sets, test_translation, test_set3, test_leds, test_queue, test_keys_and_commands,
+          test_mouse, test_mouse_modes, test_wheel, test_fuzz)

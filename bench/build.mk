@@ -2,3 +2,4 @@
 ifeq ($(HOST_ARCH),x86_64)
 test-y += bench/translate
 endif
+test-y += bench/virtqueue

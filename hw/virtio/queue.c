@@ -16,44 +16,59 @@ static const struct virtq_format *format(const struct virtqueue *vq)
 
 /* --- guest memory ----------------------------------------------------------------------------- */
 
-/* The part of [gpa, gpa + len) that is one piece of RAM from gpa on; 0: none. */
-static uint64_t ram_length(struct addr_space *as, uint64_t gpa, uint64_t len, bool write)
+/* The RAM from gpa on, up to len bytes of it in *here; NULL: there is none. */
+static uint8_t *ram_at(struct addr_space *as, uint64_t gpa, uint64_t len, bool write,
+                       uint64_t *here)
 {
     struct mem_section section;
     unsigned need = write ? MEM_SEC_WRITE_HOST : MEM_SEC_READ_HOST;
 
     if (!mem_lookup(as, (gpa_t)gpa, &section) || !(section.flags & need)) {
-        return 0;
+        return NULL;
     }
-    return MIN(len, section.len);
+    *here = MIN(len, section.len);
+    return section.host;
+}
+
+static void written_to(const uint8_t *host, uint64_t len)
+{
+    dirty_mark((ram_addr_t)(host - ram_base()), len);
 }
 
 /* The rings are in RAM: an access to a device from here could come back to us. */
-static bool check_ram(struct virtqueue *vq, uint64_t gpa, unsigned len, bool write)
+static uint8_t *ring_ram(struct virtqueue *vq, uint64_t gpa, unsigned len, bool write)
 {
-    if (ram_length(vq->dev->as, gpa, len, write) == len) {
-        return true;
+    uint64_t here;
+    uint8_t *host = ram_at(vq->dev->as, gpa, len, write, &here);
+
+    if (host && here == len) {
+        return host;
     }
     if (!vq->dev->broken) {
         virtio_break(vq->dev, "queue %u: no memory at %#" PRIx64, vq->index, gpa);
     }
-    return false;
+    return NULL;
 }
 
 bool virtq_load(struct virtqueue *vq, uint64_t gpa, void *buf, unsigned len)
 {
-    if (!check_ram(vq, gpa, len, false)) {
+    const uint8_t *host = ring_ram(vq, gpa, len, false);
+
+    if (!host) {
         memset(buf, 0, len);
         return false;
     }
-    addr_space_read(vq->dev->as, (gpa_t)gpa, buf, len);
+    memcpy(buf, host, len);
     return true;
 }
 
 void virtq_store(struct virtqueue *vq, uint64_t gpa, const void *buf, unsigned len)
 {
-    if (check_ram(vq, gpa, len, true)) {
-        addr_space_write(vq->dev->as, (gpa_t)gpa, buf, len);
+    uint8_t *host = ring_ram(vq, gpa, len, true);
+
+    if (host) {
+        memcpy(host, buf, len);
+        written_to(host, len);
     }
 }
 
@@ -75,59 +90,84 @@ void virtq_store16(struct virtqueue *vq, uint64_t gpa, uint16_t val)
 
 /* --- elements --------------------------------------------------------------------------------- */
 
-/* The pieces of an element being collected: out ones first, in ones from the same array. */
-static struct iovec *iov_of(struct virtq_elem *elem)
-{
-    return elem->out;
-}
+#define SPARES_MAX      64u /* kept by a device */
+#define PIECES_AT_FIRST 8u
+#define PIECES_KEPT     128u /* an element with room for more is not kept */
 
-static struct virtq_elem *elem_new(void)
+/* Elements come and go with every request: a device keeps some of them, with their arrays. */
+static struct virtq_elem *elem_new(struct virtio_device *dev)
 {
-    struct virtq_elem *elem = g_new0(struct virtq_elem, 1);
+    struct virtq_elem *elem = dev->spares;
 
-    elem->out = g_new(struct iovec, VIRTQUEUE_SIZE_MAX);
-    elem->maps = g_new(struct mem_mapping, VIRTQUEUE_SIZE_MAX);
+    if (elem) {
+        dev->spares = elem->next;
+        dev->spare_count--;
+    } else {
+        elem = g_new0(struct virtq_elem, 1);
+        elem->room = PIECES_AT_FIRST;
+        elem->out = g_new(struct iovec, elem->room);
+    }
+    elem->out_num = elem->in_num = 0;
+    elem->out_len = elem->in_len = 0;
+    elem->next = NULL;
     return elem;
 }
 
-/* `written` bytes of the device's part have changed. */
-static void elem_free(struct virtq_elem *elem, uint64_t written)
+static void elem_drop(struct virtq_elem *elem)
 {
-    for (unsigned i = 0; i < elem->out_num; i++) {
-        addr_space_unmap(&elem->maps[i], 0);
-    }
-    for (unsigned i = 0; i < elem->in_num; i++) {
-        struct mem_mapping *m = &elem->maps[elem->out_num + i];
-        uint64_t here = MIN(written, m->len);
-
-        addr_space_unmap(m, here);
-        written -= here;
-    }
     g_free(elem->out);
-    g_free(elem->maps);
     g_free(elem);
 }
 
-/* One descriptor may be several pieces where RAM is not contiguous. */
-static bool map_piece(struct virtqueue *vq, struct virtq_elem *elem, uint64_t addr, uint64_t *len,
-                      bool write)
+static void elem_free(struct virtio_device *dev, struct virtq_elem *elem)
+{
+    if (dev->spare_count == SPARES_MAX || elem->room > PIECES_KEPT) {
+        elem_drop(elem);
+        return;
+    }
+    elem->next = dev->spares;
+    dev->spares = elem;
+    dev->spare_count++;
+}
+
+void virtq_drop_spares(struct virtio_device *dev)
+{
+    while (dev->spares) {
+        struct virtq_elem *elem = dev->spares;
+
+        dev->spares = elem->next;
+        elem_drop(elem);
+    }
+    dev->spare_count = 0;
+}
+
+/* `written` bytes of the device's part have changed. */
+static void mark_written(const struct virtq_elem *elem, uint64_t written)
+{
+    for (unsigned i = 0; i < elem->in_num && written; i++) {
+        uint64_t here = MIN(written, elem->in[i].iov_len);
+
+        written_to(elem->in[i].iov_base, here);
+        written -= here;
+    }
+}
+
+/* The pieces being collected: out ones first, in ones behind them in the same array. */
+static bool add_piece(struct virtqueue *vq, struct virtq_elem *elem, struct iovec piece, bool write)
 {
     unsigned n = elem->out_num + elem->in_num;
-    uint64_t here = ram_length(vq->dev->as, addr, *len, write);
 
     if (n == VIRTQUEUE_SIZE_MAX) {
         virtio_break(vq->dev, "queue %u: too many buffers", vq->index);
         return false;
     }
-    if (!here || addr_space_map(vq->dev->as, (gpa_t)addr, here, write, &elem->maps[n]) < 0) {
-        virtio_break(vq->dev, "queue %u: a buffer at %#" PRIx64 " is no memory", vq->index, addr);
-        return false;
+    if (n == elem->room) {
+        elem->room *= 2;
+        elem->out = g_renew(struct iovec, elem->out, elem->room);
     }
-    here = elem->maps[n].len;
-    iov_of(elem)[n] = (struct iovec){elem->maps[n].host, here};
+    elem->out[n] = piece;
     *(write ? &elem->in_num : &elem->out_num) += 1;
-    *(write ? &elem->in_len : &elem->out_len) += here;
-    *len = here;
+    *(write ? &elem->in_len : &elem->out_len) += piece.iov_len;
     return true;
 }
 
@@ -144,14 +184,17 @@ static bool map_buffer(struct virtqueue *vq, struct virtq_elem *elem, const stru
         virtio_break(vq->dev, "queue %u: a buffer wraps round", vq->index);
         return false;
     }
-    while (left) {
-        uint64_t len = left;
+    for (uint64_t here; left; addr += here, left -= here) { /* RAM need not be contiguous */
+        uint8_t *host = ram_at(vq->dev->as, addr, left, write, &here);
 
-        if (!map_piece(vq, elem, addr, &len, write)) {
+        if (!host) {
+            virtio_break(vq->dev, "queue %u: a buffer at %#" PRIx64 " is no memory", vq->index,
+                         addr);
             return false;
         }
-        addr += len;
-        left -= len;
+        if (!add_piece(vq, elem, (struct iovec){host, here}, write)) {
+            return false;
+        }
     }
     return true;
 }
@@ -238,9 +281,9 @@ struct virtq_elem *virtqueue_pop(struct virtqueue *vq)
     if (virtqueue_empty(vq)) {
         return NULL;
     }
-    elem = elem_new();
+    elem = elem_new(vq->dev);
     if (!format(vq)->pop(vq, elem)) {
-        elem_free(elem, 0);
+        elem_free(vq->dev, elem);
         return NULL;
     }
     elem->in = elem->out + elem->out_num;
@@ -251,12 +294,13 @@ void virtqueue_push(struct virtqueue *vq, struct virtq_elem *elem, uint64_t writ
 {
     uint32_t len = (uint32_t)MIN(MIN(written, elem->in_len), (uint64_t)UINT32_MAX);
 
+    mark_written(elem, len);
     if (virtqueue_ready(vq)) {
         /* The data before the entry that says it is there. */
         full_fence();
         format(vq)->push(vq, elem, len);
     }
-    elem_free(elem, len);
+    elem_free(vq->dev, elem);
 }
 
 void virtqueue_unpop(struct virtqueue *vq, struct virtq_elem *elem)
@@ -264,7 +308,7 @@ void virtqueue_unpop(struct virtqueue *vq, struct virtq_elem *elem)
     if (virtqueue_ready(vq)) {
         format(vq)->unpop(vq, elem);
     }
-    elem_free(elem, 0);
+    elem_free(vq->dev, elem);
 }
 
 void virtqueue_notify(struct virtqueue *vq)

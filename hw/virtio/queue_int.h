@@ -37,6 +37,9 @@ void virtq_store16(struct virtqueue *vq, uint64_t gpa, uint16_t val);
 bool virtq_load(struct virtqueue *vq, uint64_t gpa, void *buf, unsigned len);
 void virtq_store(struct virtqueue *vq, uint64_t gpa, const void *buf, unsigned len);
 
+/* The device ends. */
+void virtq_drop_spares(struct virtio_device *dev);
+
 /* Put the buffer of a descriptor (or all of an indirect table) in. false: broken. */
 bool virtq_add_buffer(struct virtqueue *vq, struct virtq_elem *elem, const struct virtq_desc *d);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Virtio devices: status, features, configuration space (VIRTIO 1.2, chapters 2 and 3). */
-#include "hw/virtio/virtio.h"
+#include "hw/virtio/queue_int.h"
 
 #include "hw/core/vmstate.h"
 #include "util/error.h"
@@ -26,6 +26,7 @@ void virtio_init(struct virtio_device *dev, const struct virtio_ops *ops, uint64
 void virtio_fini(struct virtio_device *dev)
 {
     virtio_reset(dev);
+    virtq_drop_spares(dev);
 }
 
 struct virtqueue *virtio_add_queue(struct virtio_device *dev, unsigned size,

@@ -78,7 +78,8 @@ struct virtq_elem {
     unsigned out_num, in_num;
     uint64_t out_len, in_len; /* bytes */
     struct iovec *out, *in;   /* into host memory; in an order the guest chose */
-    struct mem_mapping *maps; /* private */
+    unsigned room;            /* private: pieces in the array */
+    struct virtq_elem *next;  /* private: of the spares */
 };
 
 struct virtqueue {
@@ -153,7 +154,9 @@ struct virtio_device {
     uint16_t config_vector;
     uint8_t generation; /* of the configuration space */
     uint32_t queue_count;
-    uint32_t queues_made; /* derived: queue_count while a state is being loaded */
+    uint32_t queues_made;      /* derived: queue_count while a state is being loaded */
+    struct virtq_elem *spares; /* of the queues; derived, like their number */
+    unsigned spare_count;
     struct virtqueue queues[VIRTIO_QUEUES_MAX];
 };
 

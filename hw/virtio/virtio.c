@@ -160,6 +160,14 @@ void virtqueue_enable(struct virtqueue *vq)
     vq->enabled = true;
 }
 
+void virtqueue_reset(struct virtqueue *vq)
+{
+    queue_reset(vq);
+    if (vq->dev->ops->queue_stop) {
+        vq->dev->ops->queue_stop(vq->dev, vq);
+    }
+}
+
 void virtio_kick(struct virtio_device *dev, unsigned queue)
 {
     if (queue >= dev->queue_count) {

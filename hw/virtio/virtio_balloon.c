@@ -283,6 +283,7 @@ static void stop(struct virtio_device *dev)
 static const struct virtio_ops balloon_ops = {.name = "virtio-balloon",
                                               .id = VIRTIO_ID_BALLOON,
                                               .config_size = CONFIG_SIZE,
+                                              .in_order = true,
                                               .get_config = get_config,
                                               .set_config = set_config,
                                               .stop = stop};

@@ -150,12 +150,15 @@ static void guest_opened(struct virtio_serial_port *port, bool open)
     }
 }
 
+static void output_stopped(struct virtio_serial_port *port)
+{
+    console_of(port)->output_done = 0;
+}
+
 static void stopped(struct virtio_serial_port *port)
 {
-    struct virtio_console *c = console_of(port);
-
-    c->input_len = 0;
-    c->output_done = 0;
+    console_of(port)->input_len = 0;
+    output_stopped(port);
 }
 
 /* --- life --------------------------------------------------------------------------------------- */
@@ -196,6 +199,7 @@ static int console_realize(struct device *device, struct error **err)
     c->port.room = room;
     c->port.guest_opened = guest_opened;
     c->port.stopped = stopped;
+    c->port.output_stopped = output_stopped;
     c->port.emergency = emergency;
     c->input = g_malloc(INPUT_MAX);
     deferred_init(&c->resume, resume, c);

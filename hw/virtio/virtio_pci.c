@@ -104,7 +104,9 @@ enum common_register {
     COMMON_QUEUE_DESC = 0x20,
     COMMON_QUEUE_DRIVER = 0x28,
     COMMON_QUEUE_DEVICE = 0x30,
-    COMMON_SIZE = 0x38,
+    COMMON_QUEUE_NOTIFY_DATA = 0x38, /* not offered, reads as 0 */
+    COMMON_QUEUE_RESET = 0x3a,
+    COMMON_SIZE = 0x3c,
 };
 
 /* Which register a byte belongs to. */
@@ -127,6 +129,8 @@ static const struct {
     {COMMON_QUEUE_DESC, 8},
     {COMMON_QUEUE_DRIVER, 8},
     {COMMON_QUEUE_DEVICE, 8},
+    {COMMON_QUEUE_NOTIFY_DATA, 2},
+    {COMMON_QUEUE_RESET, 2}, /* done at once: reads as 0 */
 };
 
 static uint32_t feature_word(uint64_t features, uint32_t select)
@@ -206,6 +210,10 @@ static void common_set_queue(struct virtio_pci *s, unsigned reg, uint64_t val)
     }
     if (reg == COMMON_QUEUE_VECTOR) {
         vq->vector = valid_vector(s, (uint32_t)val);
+    } else if (reg == COMMON_QUEUE_RESET) {
+        if (val == 1 && virtio_has(s->dev, VIRTIO_F_RING_RESET)) {
+            virtqueue_reset(vq);
+        }
     } else if (vq->enabled) {
         guest_error("%s: queue %u changed while enabled", s->dev->ops->name, vq->index);
     } else if (reg == COMMON_QUEUE_SIZE) {
@@ -593,6 +601,10 @@ static int choose_interfaces(struct virtio_pci *s, struct error **err)
         error_set(err, "packed rings need the modern interface");
         return -EINVAL;
     }
+    if (s->prop_in_order && !s->dev->ops->in_order) {
+        error_set(err, "device '%s' does not use buffers in order", s->pci.dev.cls->name);
+        return -EINVAL;
+    }
     return 0;
 }
 
@@ -630,6 +642,8 @@ static void init_features(struct virtio_pci *s)
     *f |= s->prop_indirect ? VIRTIO_F_INDIRECT_DESC : 0;
     *f |= s->has_modern ? VIRTIO_F_VERSION_1 : 0;
     *f |= s->prop_packed ? VIRTIO_F_RING_PACKED : 0;
+    *f |= s->prop_in_order ? VIRTIO_F_IN_ORDER : 0;
+    *f |= s->has_modern && s->prop_queue_reset ? VIRTIO_F_RING_RESET : 0;
 }
 
 static void init_regions(struct virtio_pci *s)

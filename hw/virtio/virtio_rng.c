@@ -121,7 +121,7 @@ static int loaded(struct virtio_device *dev, struct error **err)
 /* --- life ------------------------------------------------------------------------------------- */
 
 static const struct virtio_ops rng_ops = {
-    .name = "virtio-rng", .id = VIRTIO_ID_RNG, .stop = stop, .loaded = loaded};
+    .name = "virtio-rng", .id = VIRTIO_ID_RNG, .in_order = true, .stop = stop, .loaded = loaded};
 
 static int find_source(struct virtio_rng *rng, struct error **err)
 {

@@ -308,12 +308,24 @@ static void stop(struct virtio_device *dev)
     }
 }
 
+/* What is half out of it is lost with the queue; a message that waits finds the next one. */
+static void queue_stop(struct virtio_device *dev, struct virtqueue *vq)
+{
+    struct virtio_serial_port *port = port_of(dev, vq);
+
+    if (port && vq == virtio_serial_output(port)) {
+        port->output_stopped(port);
+    }
+}
+
 static const struct virtio_ops serial_ops = {.name = "virtio-serial",
                                              .id = VIRTIO_ID_CONSOLE,
                                              .config_size = CONFIG_SIZE,
                                              .get_config = get_config,
+                                             .in_order = true,
                                              .set_config = set_config,
-                                             .stop = stop};
+                                             .stop = stop,
+                                             .queue_stop = queue_stop};
 
 /* --- the bus ------------------------------------------------------------------------------------ */
 

@@ -23,7 +23,8 @@ struct virtio_serial_port {
     void (*output)(struct virtio_serial_port *port, struct virtqueue *vq); /* from the guest */
     void (*room)(struct virtio_serial_port *port, struct virtqueue *vq);   /* for input */
     void (*guest_opened)(struct virtio_serial_port *port, bool open);
-    void (*stopped)(struct virtio_serial_port *port); /* the queues are gone */
+    void (*stopped)(struct virtio_serial_port *port);        /* the queues are gone */
+    void (*output_stopped)(struct virtio_serial_port *port); /* the output queue is */
     void (*emergency)(struct virtio_serial_port *port, uint8_t byte);
 };
 

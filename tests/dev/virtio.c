@@ -94,7 +94,8 @@ START_TEST(test_status)
 {
     vdrv_setup();
     struct device *dev = vdrv_make("virtio-rng-pci");
-    ck_assert_uint_eq(vdrv_offered(), V1 | VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC);
+    ck_assert_uint_eq(vdrv_offered(),
+                      V1 | VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_RING_RESET);
     ck_assert(!vdrv_settle(0));                         /* not modern */
     ck_assert(!vdrv_settle(V1 | VIRTIO_F_RING_PACKED)); /* not offered */
     ck_assert(!vdrv_settle(V1 | BIT(3)));
@@ -155,15 +156,17 @@ static void exercise(unsigned num, unsigned parts)
 START_TEST(test_rings)
 {
     static const uint64_t features[] = {0, VIRTIO_F_EVENT_IDX, VIRTIO_F_RING_PACKED,
-                                        VIRTIO_F_RING_PACKED | VIRTIO_F_EVENT_IDX};
+                                        VIRTIO_F_RING_PACKED | VIRTIO_F_EVENT_IDX,
+                                        VIRTIO_F_IN_ORDER | VIRTIO_F_RING_PACKED};
 
     vdrv_setup();
     for (unsigned i = 0; i < ARRAY_SIZE(features); i++) {
         for (unsigned parts = 1; parts <= 3; parts++) {
             for (unsigned indirect = 0; indirect < 2; indirect++) {
                 unsigned num = features[i] & VIRTIO_F_RING_PACKED ? 7 : 8;
-                struct device *dev = make_rng(
-                    ",packed=on", features[i] | (indirect ? VIRTIO_F_INDIRECT_DESC : 0), num);
+                struct device *dev =
+                    make_rng(",packed=on,in_order=on",
+                             features[i] | (indirect ? VIRTIO_F_INDIRECT_DESC : 0), num);
                 ring.indirect = indirect;
                 exercise(num, parts);
                 dev_check_vmstate(dev);
@@ -552,6 +555,39 @@ START_TEST(test_fuzz)
 }
 END_TEST
 
-TEST_MAIN("virtio", test_identity, test_refused, test_status, test_rings, test_interrupts,
-          test_event_idx, test_msix, test_legacy, test_window, test_hostile, test_hostile_rings,
-          test_fuzz)
+/* 2.6.1: one queue starts anew, with buffers of the old one waiting. */
+START_TEST(test_queue_reset)
+{
+    static const uint64_t formats[] = {0, VIRTIO_F_RING_PACKED};
+    uint64_t features;
+
+    vdrv_setup();
+    for (unsigned i = 0; i < ARRAY_SIZE(formats); i++) {
+        features = formats[i] | VIRTIO_F_RING_RESET;
+        struct device *dev = make_rng(",packed=on", features, 8);
+        exercise(8, 2);
+        add_in(VDRV_DATA, 16); /* nobody kicks */
+        common_put(0x16, 0, 2);
+        common_put(0x3a, 0, 2);
+        ck_assert_uint_eq(common_get(0x1c, 2), 1);
+        common_put(0x3a, 1, 2);
+        ck_assert_uint_eq(common_get(0x3a, 2), 0);
+        ck_assert_uint_eq(common_get(0x1c, 2), 0);
+        ck_assert_uint_eq(common_get(0x20, 8), 0);
+        vdrv_kick(0);
+        vdrv_loop();
+        vring_init(&ring, 0, 4, features);
+        exercise(4, 2);
+        dev_check_vmstate(dev);
+        ck_assert(vdrv_settle(V1)); /* not settled: nothing happens */
+        vring_init(&ring, 0, 8, 0);
+        common_put(0x3a, 1, 2);
+        ck_assert_uint_eq(common_get(0x1c, 2), 1);
+        device_free(dev);
+    }
+}
+END_TEST
+
+TEST_MAIN("virtio", test_identity, test_refused, test_status, test_rings, test_queue_reset,
+          test_interrupts, test_event_idx, test_msix, test_legacy, test_window, test_hostile,
+          test_hostile_rings, test_fuzz)

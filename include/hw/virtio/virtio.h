@@ -48,6 +48,8 @@ enum virtio_id { /* chapter 5 */
 #define VIRTIO_F_EVENT_IDX      BIT(29)
 #define VIRTIO_F_VERSION_1      BIT(32)
 #define VIRTIO_F_RING_PACKED    BIT(34)
+#define VIRTIO_F_IN_ORDER       BIT(35)
+#define VIRTIO_F_RING_RESET     BIT(40)
 #define VIRTIO_FEATURES_LEGACY  mask64(32)
 #define VIRTIO_FEATURES_DEVICE  mask64(24) /* the device's own */
 #define VIRTIO_FEATURES_DEFAULT (VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX)
@@ -124,6 +126,7 @@ struct virtio_ops {
     const char *name;
     enum virtio_id id;
     uint32_t config_size;
+    bool in_order; /* buffers are used in the order they came */
     /* All optional. The configuration space is little endian; buf has config_size bytes. */
     void (*get_config)(struct virtio_device *dev, uint8_t *buf);
     void (*set_config)(struct virtio_device *dev, const uint8_t *buf);
@@ -131,6 +134,8 @@ struct virtio_ops {
     void (*start)(struct virtio_device *dev);
     /* Reset, or about to be freed: the queues are gone. */
     void (*stop)(struct virtio_device *dev);
+    /* One queue has been reset. */
+    void (*queue_stop)(struct virtio_device *dev, struct virtqueue *vq);
     /* A saved state has been loaded. */
     int (*loaded)(struct virtio_device *dev, struct error **err);
 };
@@ -194,6 +199,8 @@ void virtio_config_write(struct virtio_device *dev, unsigned off, uint32_t val, 
 void virtio_kick(struct virtio_device *dev, unsigned queue);
 /* The driver has filled in size and addresses. */
 void virtqueue_enable(struct virtqueue *vq);
+/* 2.6.1: back to what it was before the driver came; the other queues go on. */
+void virtqueue_reset(struct virtqueue *vq);
 
 extern const struct vmstate virtio_vmstate;
 

@@ -32,7 +32,7 @@ struct virtio_pci {
     int prop_disable_legacy; /* enum virtio_pci_auto */
     bool prop_disable_modern;
     uint32_t prop_vectors;
-    bool prop_packed, prop_event_idx, prop_indirect;
+    bool prop_packed, prop_event_idx, prop_indirect, prop_in_order, prop_queue_reset;
 };
 
 enum virtio_pci_auto { VIRTIO_PCI_OFF, VIRTIO_PCI_ON, VIRTIO_PCI_AUTO };
@@ -49,7 +49,9 @@ extern const struct prop_enum virtio_pci_auto_names[];
                  "MSI-X vectors, 0 for none; not given: as many as are of use"),                   \
         PROP_BOOL("packed", S, proxy.prop_packed, false, "offer packed rings"),                    \
         PROP_BOOL("event_idx", S, proxy.prop_event_idx, true, "offer event indices"),              \
-        PROP_BOOL("indirect_desc", S, proxy.prop_indirect, true, "offer indirect descriptors")
+        PROP_BOOL("indirect_desc", S, proxy.prop_indirect, true, "offer indirect descriptors"),    \
+        PROP_BOOL("in_order", S, proxy.prop_in_order, false, "offer buffers used in order"),       \
+        PROP_BOOL("queue_reset", S, proxy.prop_queue_reset, true, "offer resetting single queues")
 
 /* After virtio_init() and the queues. The device's virtio_fini() comes after _unrealize. */
 int virtio_pci_realize(struct virtio_pci *proxy, struct virtio_device *dev, struct error **err);

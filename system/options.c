@@ -631,6 +631,11 @@ static int set_perfmap(struct options *o, const char *arg, struct error **err)
     return perfmap_open(err);
 }
 
+static int set_jitdump(struct options *o, const char *arg, struct error **err)
+{
+    return perfmap_open_dump(err);
+}
+
 static int set_symbols(struct options *o, const char *arg, struct error **err)
 {
     if (guest_symbols_load(arg, err) < 0) {
@@ -807,6 +812,7 @@ static const struct option_row rows[] = {
     {"D",          "FILE",      "where to (default: standard error)", set_logfile},
     {"dfilter",    "RANGE,...", "log code only at these linear addresses: START..LAST, START+BYTES, START-BYTES", set_filter},
     {"perfmap",    NULL,        "name translated code for perf, in /tmp/perf-PID.map", set_perfmap},
+    {"jitdump",    NULL,        "dump translated code for perf inject --jit, in /tmp/jit-PID.dump", set_jitdump},
     {"symbols",    "FILE",      "the guest's symbols for -perfmap: ELF file or System.map", set_symbols},
     {"trace",      "PATTERN",   "trace events to log", set_trace},
     {"version",    NULL,        "print the version", print_version},

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "util/error.h"
+#include "util/jitdump.h"
 
 #define SYMBOL_SPAN MIB(1) /* an address further behind a symbol is not its */
 
@@ -192,16 +193,28 @@ int perfmap_open(struct error **err)
     return 0;
 }
 
+int perfmap_open_dump(struct error **err)
+{
+    int ret = jitdump_open(err);
+
+    perfmap_enabled |= ret == 0;
+    return ret;
+}
+
 void perfmap_add(const void *code, size_t size, uint64_t pc)
 {
     uint64_t off;
-    const char *name = guest_symbol_at(pc, &off);
+    const char *symbol = guest_symbol_at(pc, &off);
+    char *name = symbol ? g_strdup_printf("guest:%s+0x%" PRIx64, symbol, off)
+                        : g_strdup_printf("guest:0x%" PRIx64, pc);
 
-    pthread_mutex_lock(&map_lock);
-    if (name) {
-        fprintf(map, "%" PRIxPTR " %zx guest:%s+0x%" PRIx64 "\n", (uintptr_t)code, size, name, off);
-    } else {
-        fprintf(map, "%" PRIxPTR " %zx guest:0x%" PRIx64 "\n", (uintptr_t)code, size, pc);
+    if (map) {
+        pthread_mutex_lock(&map_lock);
+        fprintf(map, "%" PRIxPTR " %zx %s\n", (uintptr_t)code, size, name);
+        pthread_mutex_unlock(&map_lock);
     }
-    pthread_mutex_unlock(&map_lock);
+    if (jitdump_enabled()) {
+        jitdump_add(code, size, name);
+    }
+    g_free(name);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A map of translated code for Linux perf (/tmp/perf-PID.map), so that its reports name guest code.
- * Names come from symbols of the guest, if they have been read.
+ * A map of translated code for Linux perf (/tmp/perf-PID.map), or a dump (util/jitdump.h), so that
+ * its reports name guest code. Names come from symbols of the guest, if they have been read.
  */
 #ifndef UTIL_PERFMAP_H
 #define UTIL_PERFMAP_H
@@ -12,8 +12,9 @@ struct error;
 
 extern bool perfmap_enabled; /* set before threads start */
 
-/* Begin the map. */
+/* Begin the map; the dump. 0 or -errno. */
 int perfmap_open(struct error **err);
+int perfmap_open_dump(struct error **err);
 
 /* Host code for the guest's instruction at `pc`. Any thread. */
 void perfmap_add(const void *code, size_t size, uint64_t pc);

@@ -5,6 +5,7 @@
 #include "util/perfmap.h"
 
 #include <glib.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #define HEADER 40u

@@ -28,6 +28,7 @@ static const struct opt_desc chardev_descs[] = {
     {"nodelay", OPT_BOOL, OPT_FIELD(struct chardev_opts, nodelay)},
     {"telnet", OPT_BOOL, OPT_FIELD(struct chardev_opts, telnet)},
     {"websocket", OPT_BOOL, OPT_FIELD(struct chardev_opts, websocket)},
+    {"tls-creds", OPT_STR, OPT_FIELD(struct chardev_opts, tls_creds)},
     {"localaddr", OPT_STR, OPT_FIELD(struct chardev_opts, localaddr)},
     {"localport", OPT_STR, OPT_FIELD(struct chardev_opts, localport)},
     {"reconnect", OPT_U32, OPT_FIELD(struct chardev_opts, reconnect), 0, 86400},

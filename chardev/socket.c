@@ -6,7 +6,8 @@
  *
  * Bytes pass through a codec (telnet), so that there is a buffer on each side of the core: `in`,
  * decoded and not yet taken by the frontend, and `out`, encoded and not yet taken by the host. Both
- * are small and bounded. `out`, `fd` and what is watched change under the chardev's mutex.
+ * are small and bounded. `out`, `stream` and what is watched change under the chardev's mutex.
+ * With tls-creds= there is a TLS session between the codec and the host, from the first byte on.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,8 @@
 #include "chardev/chardev.h"
 #include "chardev/codec.h"
 #include "chardev/sockaddr.h"
+#include "chardev/stream.h"
+#include "crypto/tls.h"
 #include "system/mainloop.h"
 #include "util/error.h"
 #include "util/trace.h"
@@ -40,13 +43,16 @@ struct chardev_socket {
     int listen_fds[SOCK_ADDRESSES];
     struct fd_watch *listen_watches[SOCK_ADDRESSES];
     unsigned listeners;
-    int fd; /* the connection, or -1 */
+    struct stream stream;
     struct fd_watch *watch;
-    bool connecting; /* fd is on its way; addrs.list[attempt] */
-    bool opened;     /* the frontend has been told */
-    bool closing;    /* ends when `out` is empty */
-    bool want_write; /* the host is full */
-    bool in_full;    /* not reading */
+    struct tls_creds *tls_creds; /* NULL: plain */
+    char *hostname;              /* whom the server's certificate must name; NULL: anybody */
+    bool connecting;             /* the connection is on its way; addrs.list[attempt] */
+    bool securing;               /* the TLS handshake goes on */
+    bool opened;                 /* the frontend has been told */
+    bool closing;                /* ends when `out` is empty */
+    bool want_write;             /* the host is full */
+    bool in_full;                /* not reading */
     unsigned attempt;
     const struct codec_class *codec_class; /* NULL: none */
     void *codec;
@@ -101,9 +107,9 @@ static int send_locked(struct chardev_socket *s)
     int ret = 0;
 
     while (done < s->out->len && ret == 0) {
-        ssize_t n = send(s->fd, s->out->data + done, s->out->len - done, MSG_NOSIGNAL);
+        ssize_t n = stream_send(&s->stream, s->out->data + done, s->out->len - done);
         done += n > 0 ? (size_t)n : 0;
-        ret = n < 0 && errno != EINTR ? -errno : 0;
+        ret = n < 0 ? (int)n : 0;
     }
     g_byte_array_remove_range(s->out, 0, (guint)done);
     bool full = ret == -EAGAIN;
@@ -158,6 +164,7 @@ static bool flush_out(struct chardev_socket *s)
 
 static void set_opened(struct chardev_socket *s)
 {
+    stop_timer(&s->handshake_timer);
     pthread_mutex_lock(&s->chr.lock);
     s->opened = true;
     pthread_mutex_unlock(&s->chr.lock);
@@ -182,7 +189,6 @@ static bool decode(struct chardev_socket *s, const uint8_t *buf, size_t len)
     bool go_on = (io.reply->len == 0 && ok) || flush_out(s);
     g_byte_array_free(io.reply, TRUE);
     if (go_on && !s->opened && codec_ready(s)) {
-        stop_timer(&s->handshake_timer);
         set_opened(s);
     }
     for (; io.breaks && s->opened; io.breaks--) {
@@ -191,21 +197,28 @@ static bool decode(struct chardev_socket *s, const uint8_t *buf, size_t len)
     return go_on;
 }
 
+/* Bytes from the host; TLS may have to send something before there are some. */
+static ssize_t read_host(struct chardev_socket *s, uint8_t *buf, size_t len)
+{
+    pthread_mutex_lock(&s->chr.lock);
+    ssize_t n = stream_recv(&s->stream, buf, len, s->in->len == 0);
+    if (n == -EAGAIN && stream_wants_write(&s->stream)) {
+        s->want_write = true;
+        update_watch_locked(s);
+    }
+    pthread_mutex_unlock(&s->chr.lock);
+    return n;
+}
+
 /* One read. False: the connection is to end. */
 static bool receive(struct chardev_socket *s)
 {
     uint8_t buf[IN_MAX];
     size_t room = IN_MAX - MIN(s->in->len, (guint)IN_MAX);
-    ssize_t n = room ? recv(s->fd, buf, room, 0) : 0;
+    ssize_t n = room ? read_host(s, buf, room) : -EAGAIN;
 
-    if (n < 0) {
-        return errno == EAGAIN || errno == EINTR;
-    }
-    if (n == 0) {
-        return false;
-    }
-    if (s->closing) {
-        return true;
+    if (n <= 0 || s->closing) {
+        return n > 0 || n == -EAGAIN;
     }
     if (s->codec) {
         return decode(s, buf, (size_t)n);
@@ -215,9 +228,8 @@ static bool receive(struct chardev_socket *s)
 }
 
 /* Hands over what the frontend has room for. It may disconnect us meanwhile. */
-static void deliver(void *opaque)
+static void hand_over(struct chardev_socket *s)
 {
-    struct chardev_socket *s = opaque;
     uint8_t buf[IN_MAX];
     size_t room;
 
@@ -228,6 +240,21 @@ static void deliver(void *opaque)
         chardev_input(&s->chr, buf, n);
     }
     set_in_full(s, s->in->len >= IN_MAX);
+}
+
+/* What TLS has decrypted already, no poll shows: it is read here. */
+static void deliver(void *opaque)
+{
+    struct chardev_socket *s = opaque;
+
+    hand_over(s);
+    while (!s->in_full && stream_pending(&s->stream)) {
+        if (!receive(s)) {
+            disconnect(s);
+            return;
+        }
+        hand_over(s);
+    }
 }
 
 /* Called from the frontend's read, often on a vCPU's thread: not back into it at once. */
@@ -260,7 +287,7 @@ static void label_peer(struct chardev_socket *s)
 {
     struct sockaddr_storage peer;
     socklen_t len = sizeof(peer);
-    bool named = s->server && getpeername(s->fd, (struct sockaddr *)&peer, &len) == 0 &&
+    bool named = s->server && getpeername(s->stream.fd, (struct sockaddr *)&peer, &len) == 0 &&
                  peer.ss_family != AF_UNIX;
     char *text = named ? sock_address_text(&peer, len) : g_strdup("");
 
@@ -287,37 +314,99 @@ static void stop_timer(guint *timer)
     }
 }
 
-/* There is a connection. */
-static void connected(struct chardev_socket *s)
+/* The bytes of the user, or of the codec, may flow. */
+static void begin(struct chardev_socket *s)
 {
-    int one = 1;
-
-    g_byte_array_set_size(s->in, 0);
-    if (s->nodelay) {
-        setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    }
-    setsockopt(s->fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
     pthread_mutex_lock(&s->chr.lock);
-    g_byte_array_set_size(s->out, 0);
-    s->in_full = s->want_write = s->closing = s->connecting = false;
     s->codec = s->codec_class ? s->codec_class->new () : NULL;
     if (s->codec && s->codec_class->hello) {
         s->codec_class->hello(s->codec, s->out);
     }
     pthread_mutex_unlock(&s->chr.lock);
-    if (!s->watch) {
-        s->watch = fd_watch_new(s->fd, FD_READ, connection_event, s);
-    } else {
-        fd_watch_set(s->watch, FD_READ);
-    }
-    label_peer(s);
-    TRACE(chardev_socket_connected, "%s", s->chr.label);
     if (!flush_out(s)) {
         disconnect(s);
     } else if (codec_ready(s)) {
         set_opened(s);
+    }
+}
+
+/* A user hears why a connection of ours failed; why a stranger's did is for those who trace. */
+static void tls_failed(struct chardev_socket *s, struct error *err)
+{
+    TRACE(chardev_socket_tls_failed, "%s: %s", s->chr.label, error_msg(err));
+    if (!s->server) {
+        warn_report("chardev %s: %s", s->chr.id ? s->chr.id : s->chr.label, error_msg(err));
+    }
+    error_free(err);
+    disconnect(s);
+}
+
+/* One step of the TLS handshake. */
+static void secure(struct chardev_socket *s)
+{
+    struct error *err = NULL;
+
+    pthread_mutex_lock(&s->chr.lock);
+    int ret = stream_handshake(&s->stream, &err);
+    s->want_write = ret == -EAGAIN && stream_wants_write(&s->stream);
+    update_watch_locked(s);
+    s->securing = ret == -EAGAIN;
+    pthread_mutex_unlock(&s->chr.lock);
+    if (ret == 0) {
+        begin(s);
+        if (s->stream.fd >= 0) {
+            deliver(s);
+        }
+    } else if (ret != -EAGAIN) {
+        tls_failed(s, err);
+    }
+}
+
+static void start_securing(struct chardev_socket *s)
+{
+    struct error *err = NULL;
+
+    if (stream_start_tls(&s->stream, s->tls_creds, s->hostname, &err) < 0) {
+        tls_failed(s, err);
+        return;
+    }
+    s->securing = true;
+    secure(s);
+}
+
+static void reset_connection(struct chardev_socket *s)
+{
+    g_byte_array_set_size(s->in, 0);
+    pthread_mutex_lock(&s->chr.lock);
+    g_byte_array_set_size(s->out, 0);
+    s->in_full = s->want_write = s->closing = s->connecting = s->securing = false;
+    pthread_mutex_unlock(&s->chr.lock);
+    if (!s->watch) {
+        s->watch = fd_watch_new(s->stream.fd, FD_READ, connection_event, s);
     } else {
+        fd_watch_set(s->watch, FD_READ);
+    }
+}
+
+/* There is a connection. */
+static void connected(struct chardev_socket *s)
+{
+    int one = 1;
+
+    if (s->nodelay) {
+        setsockopt(s->stream.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    }
+    setsockopt(s->stream.fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+    reset_connection(s);
+    label_peer(s);
+    TRACE(chardev_socket_connected, "%s", s->chr.label);
+    if (s->tls_creds || s->codec_class) {
         s->handshake_timer = g_timeout_add_seconds(HANDSHAKE_S, too_slow, s);
+    }
+    if (s->tls_creds) {
+        start_securing(s);
+    } else {
+        begin(s);
     }
 }
 
@@ -327,11 +416,8 @@ static void close_connection(struct chardev_socket *s)
     fd_watch_free(s->watch);
     pthread_mutex_lock(&s->chr.lock);
     s->watch = NULL;
-    if (s->fd >= 0) {
-        close(s->fd);
-    }
-    s->fd = -1;
-    s->opened = s->connecting = false;
+    stream_close(&s->stream);
+    s->opened = s->connecting = s->securing = false;
     g_byte_array_set_size(s->out, 0);
     if (s->codec) {
         s->codec_class->free(s->codec);
@@ -386,8 +472,12 @@ static void connection_event(void *opaque, unsigned events)
 {
     struct chardev_socket *s = opaque;
 
+    if (s->securing) {
+        secure(s);
+        return;
+    }
     if (s->connecting) {
-        if (connect_result(s->fd) == 0) {
+        if (connect_result(s->stream.fd) == 0) {
             connected(s);
         } else {
             close_connection(s);
@@ -400,27 +490,40 @@ static void connection_event(void *opaque, unsigned events)
         disconnect(s);
         return;
     }
-    if ((events & (FD_READ | FD_HUP)) && !receive(s)) {
+    if (((events & (FD_READ | FD_HUP)) || s->stream.tls) && !receive(s)) {
         disconnect(s);
         return;
     }
     deliver(s);
 }
 
+static void connecting(struct chardev_socket *s, int fd)
+{
+    stream_open(&s->stream, fd);
+    s->connecting = true;
+    s->watch = fd_watch_new(fd, FD_WRITE, connection_event, s);
+}
+
+static void connected_by(struct chardev_socket *s, int fd)
+{
+    stream_open(&s->stream, fd);
+    connected(s);
+}
+
 /* Tries one address after the other. */
 static void start_connecting(struct chardev_socket *s)
 {
     for (; s->attempt < s->addrs.count; s->attempt++) {
-        s->fd = sock_connect(&s->addrs.list[s->attempt], &s->connecting);
-        if (s->fd >= 0 && s->connecting) {
-            s->watch = fd_watch_new(s->fd, FD_WRITE, connection_event, s);
+        bool pending;
+        int fd = sock_connect(&s->addrs.list[s->attempt], &pending);
+        if (fd >= 0 && pending) {
+            connecting(s, fd);
             return;
         }
-        if (s->fd >= 0) {
-            connected(s);
+        if (fd >= 0) {
+            connected_by(s, fd);
             return;
         }
-        s->fd = -1;
     }
     s->attempt = 0;
     wait_for_next(s);
@@ -435,12 +538,14 @@ static void client_waits(void *opaque, unsigned events)
 {
     struct chardev_socket *s = opaque;
 
-    for (unsigned i = 0; i < s->listeners && s->fd < 0; i++) {
-        s->fd = accept_one(s->listen_fds[i]);
+    int fd = -1;
+
+    for (unsigned i = 0; i < s->listeners && fd < 0; i++) {
+        fd = accept_one(s->listen_fds[i]);
     }
-    if (s->fd >= 0) {
+    if (fd >= 0) {
         listen_for_more(s, false);
-        connected(s);
+        connected_by(s, fd);
     }
 }
 
@@ -458,7 +563,7 @@ static void start_listening(struct chardev_socket *s)
 static int wait_for_client(struct chardev_socket *s, struct error **err)
 {
     fprintf(stderr, "waiting for a connection on %s\n", s->chr.label);
-    while (s->fd < 0) {
+    while (s->stream.fd < 0) {
         int i = sock_wait(s->listen_fds, s->listeners, POLLIN);
         if (i < 0) {
             error_set(err, "interrupted while waiting for a connection");
@@ -499,9 +604,7 @@ static int open_client(struct chardev_socket *s, const struct chardev_opts *opts
         int fd = sock_connect(&s->addrs.list[s->attempt], &pending);
         ret = fd < 0 ? fd : 0;
         if (fd >= 0 && pending && opts->hot) {
-            s->fd = fd;
-            s->connecting = true;
-            s->watch = fd_watch_new(fd, FD_WRITE, connection_event, s);
+            connecting(s, fd);
             return 0;
         }
         if (fd >= 0 && pending) {
@@ -509,8 +612,7 @@ static int open_client(struct chardev_socket *s, const struct chardev_opts *opts
             ret = ret < 0 ? ret : connect_result(fd);
         }
         if (fd >= 0 && ret == 0) {
-            s->fd = fd;
-            connected(s);
+            connected_by(s, fd);
             return 0;
         }
         if (fd >= 0) {
@@ -548,8 +650,7 @@ static int open_fd(struct chardev_socket *s, const struct chardev_opts *opts, st
         start_listening(s);
         return opts->wait && !opts->hot ? wait_for_client(s, err) : 0;
     }
-    s->fd = fd;
-    connected(s);
+    connected_by(s, fd);
     return 0;
 }
 
@@ -564,6 +665,8 @@ static void release(struct chardev_socket *s)
     }
     g_byte_array_free(s->in, TRUE);
     g_byte_array_free(s->out, TRUE);
+    tls_creds_put(s->tls_creds);
+    g_free(s->hostname);
 }
 
 static int check_options(const struct chardev_opts *opts, struct error **err)
@@ -597,7 +700,15 @@ static int socket_open(struct chardev *chr, const struct chardev_opts *opts, str
     if (ret < 0 || (!opts->fd && sock_resolve(opts, SOCK_STREAM, &s->addrs, err) < 0)) {
         return -EINVAL;
     }
-    s->fd = -1;
+    if (opts->tls_creds) {
+        enum tls_endpoint end = opts->server ? TLS_SERVER : TLS_CLIENT;
+        s->tls_creds = tls_creds_get(opts->tls_creds, end, err);
+        if (!s->tls_creds) {
+            return -EINVAL;
+        }
+        s->hostname = opts->host && *opts->host ? g_strdup(opts->host) : NULL;
+    }
+    stream_open(&s->stream, -1);
     s->in = g_byte_array_new();
     s->out = g_byte_array_new();
     deferred_init(&s->deliver, deliver, s);

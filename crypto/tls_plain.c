@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Credentials without certificates: tls-creds-psk (RFC 4279; keys.psk has lines "user:hex key") and
- * tls-creds-anon (RFC 5246, F.1.1.1), and the Diffie-Hellman parameters servers may have of their own.
+ * tls-creds-anon (RFC 5246, F.1.1.1). And what all kinds have: the priority of ciphers, the
+ * Diffie-Hellman parameters servers may have of their own.
  */
 #include <errno.h>
 #include <gnutls/gnutls.h>
@@ -10,6 +11,7 @@
 #include "crypto/tls_internal.h"
 #include "util/error.h"
 
+#define PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define PSK_USER "qemu" /* what clients are called unless they say */
 
 static int fail(const struct tls_creds *c, const char *path, int ret, struct error **err)
@@ -42,7 +44,7 @@ static int import_dh(struct tls_creds *c, const char *path, struct error **err)
     return 0;
 }
 
-int tls_dh_open(struct tls_creds *c, struct error **err)
+static int find_dh(struct tls_creds *c, struct error **err)
 {
     char *path = NULL;
     int ret = 0;
@@ -57,12 +59,41 @@ int tls_dh_open(struct tls_creds *c, struct error **err)
     return ret;
 }
 
-void tls_dh_close(struct tls_creds *c)
+/* --- what all kinds have ----------------------------------------------------------------------- */
+
+/* What the kind needs on top of what the user allows. */
+static const char *const kind_priority[] = {
+    [TLS_X509] = "", [TLS_PSK] = ":+ECDHE-PSK:+DHE-PSK:+PSK", [TLS_ANON] = ":+ANON-ECDH:+ANON-DH"};
+
+int tls_common_open(struct tls_creds *c, struct error **err)
+{
+    const char *base = c->priority ? c->priority : PRIORITY;
+    char *text = g_strconcat(base, kind_priority[tls_creds_kind(c)], NULL);
+    gnutls_priority_t parsed;
+    int ret = gnutls_priority_init(&parsed, text, NULL);
+
+    g_free(text);
+    if (ret < 0) {
+        error_set(err, "%s: priority '%s': %s", c->obj.cls->name, base, gnutls_strerror(ret));
+        return -EINVAL;
+    }
+    c->parsed_priority = parsed;
+    ret = find_dh(c, err);
+    if (ret < 0) {
+        tls_common_close(c);
+    }
+    return ret;
+}
+
+void tls_common_close(struct tls_creds *c)
 {
     if (c->dh) {
         gnutls_dh_params_deinit(c->dh);
-        c->dh = NULL;
     }
+    if (c->parsed_priority) {
+        gnutls_priority_deinit(c->parsed_priority);
+    }
+    c->dh = c->parsed_priority = NULL;
 }
 
 /* --- anonymous --------------------------------------------------------------------------------- */
@@ -95,7 +126,7 @@ static int anon_client(struct tls_creds *c)
 int tls_anon_open(struct object *obj, struct error **err)
 {
     struct tls_creds *c = tls_creds_of(obj);
-    int ret = tls_dh_open(c, err);
+    int ret = tls_common_open(c, err);
 
     if (ret < 0) {
         return ret;
@@ -118,7 +149,7 @@ void tls_anon_close(struct object *obj)
     } else if (c->loaded) {
         gnutls_anon_free_client_credentials(c->loaded);
     }
-    tls_dh_close(c);
+    tls_common_close(c);
 }
 
 /* --- shared keys ------------------------------------------------------------------------------- */
@@ -209,7 +240,7 @@ int tls_psk_open(struct object *obj, struct error **err)
     char *path;
     int ret = tls_creds_file(c, "keys.psk", false, &path, err);
 
-    ret = ret < 0 ? ret : tls_dh_open(c, err);
+    ret = ret < 0 ? ret : tls_common_open(c, err);
     ret = ret < 0 ? ret : read_keys(c, path, err);
     if (ret == 0) {
         ret = c->endpoint == TLS_SERVER ? psk_server(c, path, err) : psk_client(c, path, err);
@@ -231,5 +262,5 @@ void tls_psk_close(struct object *obj)
         gnutls_psk_free_client_credentials(c->loaded);
     }
     secret_text_free(c->keys);
-    tls_dh_close(c);
+    tls_common_close(c);
 }

@@ -16,8 +16,6 @@
 #define BUDGET        KIB(128)
 #define HANDSHAKE_MAX KIB(256)
 
-#define PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
-
 struct tls_session {
     gnutls_session_t tls;
     const struct tls_creds *creds;
@@ -95,14 +93,10 @@ static ssize_t pull(gnutls_transport_ptr_t opaque, void *buf, size_t len)
 
 static void set_verify_error(struct tls_session *s, struct error **err)
 {
-    unsigned status = gnutls_session_get_verify_cert_status(s->tls);
-    gnutls_datum_t text = {NULL, 0};
+    char *why = tls_status_text(gnutls_session_get_verify_cert_status(s->tls));
 
-    gnutls_certificate_verification_status_print(status, gnutls_certificate_type_get(s->tls), &text,
-                                                 0);
-    error_set(err, "TLS: the other end's certificate is refused: %s",
-              text.data ? (const char *)text.data : "unknown reason");
-    gnutls_free(text.data);
+    error_set(err, "TLS: the other end's certificate is refused: %s", why);
+    g_free(why);
 }
 
 /* GnuTLS's code to -errno with err set, or -EAGAIN without. */
@@ -138,22 +132,6 @@ static int failed(struct tls_session *s, int ret, struct error **err)
 
 /* --- life -------------------------------------------------------------------------------------- */
 
-static int set_priority(struct tls_session *s, struct error **err)
-{
-    static const char *const extra[] = {[TLS_X509] = "",
-                                        [TLS_PSK] = ":+ECDHE-PSK:+DHE-PSK:+PSK",
-                                        [TLS_ANON] = ":+ANON-ECDH:+ANON-DH"};
-    const char *base = s->creds->priority ? s->creds->priority : PRIORITY, *at;
-    char *text = g_strconcat(base, extra[tls_creds_kind(s->creds)], NULL);
-    int ret = gnutls_priority_set_direct(s->tls, text, &at);
-
-    if (ret < 0) {
-        error_set(err, "TLS: priority '%s': %s", base, gnutls_strerror(ret));
-    }
-    g_free(text);
-    return ret < 0 ? -EINVAL : 0;
-}
-
 static unsigned char *unconst(const char *text)
 {
     return (unsigned char *)(uintptr_t)text;
@@ -181,8 +159,9 @@ static int set_credentials(struct tls_session *s, struct error **err)
                                                       [TLS_PSK] = GNUTLS_CRD_PSK,
                                                       [TLS_ANON] = GNUTLS_CRD_ANON};
     enum tls_kind kind = tls_creds_kind(s->creds);
-    int ret = gnutls_credentials_set(s->tls, types[kind], s->creds->loaded);
+    int ret = gnutls_priority_set(s->tls, s->creds->parsed_priority);
 
+    ret = ret < 0 ? ret : gnutls_credentials_set(s->tls, types[kind], s->creds->loaded);
     if (ret < 0) {
         error_set(err, "TLS: %s", gnutls_strerror(ret));
         return -EINVAL;
@@ -223,7 +202,7 @@ struct tls_session *tls_session_new(struct tls_creds *creds, const char *hostnam
         return NULL;
     }
     set_hostname(s, hostname);
-    if (set_priority(s, err) < 0 || set_credentials(s, err) < 0) {
+    if (set_credentials(s, err) < 0) {
         tls_session_free(s);
         return NULL;
     }

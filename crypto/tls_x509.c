@@ -124,6 +124,16 @@ static const char *wrong_own(gnutls_x509_crt_t cert)
                : "the certificate's key may not sign or encrypt";
 }
 
+char *tls_status_text(unsigned status)
+{
+    gnutls_datum_t text = {NULL, 0};
+
+    gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0);
+    char *copy = g_strchomp(g_strdup(text.data ? (const char *)text.data : "unknown reason"));
+    gnutls_free(text.data);
+    return copy;
+}
+
 static int check_list(const struct cert_list *list, bool ca, struct error **err)
 {
     const char *wrong = list->count ? NULL : "there is no certificate in it";
@@ -147,7 +157,6 @@ static int check_chain(const struct tls_creds *c, const struct cert_list *ca,
     gnutls_typed_vdata_st data = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
                                   .data = (unsigned char *)(uintptr_t)purpose};
     gnutls_x509_trust_list_t trust;
-    gnutls_datum_t text = {NULL, 0};
     unsigned status = 0;
     int ret = gnutls_x509_trust_list_init(&trust, 0);
 
@@ -160,14 +169,14 @@ static int check_chain(const struct tls_creds *c, const struct cert_list *ca,
                                                  &status, NULL);
     }
     gnutls_x509_trust_list_deinit(trust, 0);
-    if (ret >= 0 && !status) {
-        return 0;
+    if (ret < 0) {
+        return fail(own->path, gnutls_strerror(ret), err);
     }
-    if (ret >= 0) {
-        gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0);
+    if (status) {
+        char *why = tls_status_text(status);
+        ret = fail(own->path, why, err);
+        g_free(why);
     }
-    ret = fail(own->path, text.data ? (const char *)text.data : gnutls_strerror(ret), err);
-    gnutls_free(text.data);
     return ret;
 }
 
@@ -253,10 +262,10 @@ int tls_x509_open(struct object *obj, struct error **err)
     if (ret == 0 && c->sanity_check) {
         ret = check_certs(c, paths, err);
     }
-    ret = ret < 0 ? ret : tls_dh_open(c, err);
+    ret = ret < 0 ? ret : tls_common_open(c, err);
     ret = ret < 0 ? ret : load_files(c, paths, err);
     if (ret < 0) {
-        tls_dh_close(c);
+        tls_common_close(c);
     }
     for (int i = 0; i < FILES; i++) {
         g_free(paths[i]);
@@ -267,5 +276,5 @@ int tls_x509_open(struct object *obj, struct error **err)
 void tls_x509_close(struct object *obj)
 {
     gnutls_certificate_free_credentials(tls_creds_of(obj)->loaded);
-    tls_dh_close(tls_creds_of(obj));
+    tls_common_close(tls_creds_of(obj));
 }

@@ -29,6 +29,7 @@ enum chardev_event {
     CHARDEV_BREAK,    /* a serial line break */
     CHARDEV_FOCUS_IN, /* of a mux: input goes to this frontend from now on */
     CHARDEV_FOCUS_OUT,
+    CHARDEV_EVENTS,
 };
 
 /* What a frontend does. All optional. Main thread, device lock held. */
@@ -60,6 +61,7 @@ struct chardev_opts {
     bool ipv4, ipv6;
     bool abstract, tight; /* path is a name in the abstract namespace, not padded with zeroes */
     bool server, wait, nodelay, telnet, websocket;
+    const char *tls_creds; /* id of TLS credentials; NULL: plain */
     const char *localaddr, *localport; /* udp */
     uint32_t reconnect, reconnect_ms;  /* client: try again after so many s, ms; 0: never */
     bool hot;                          /* made while the machine runs: nothing may be waited for */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Character devices: text forms, files, pipes, ptys, ring buffers, queues, the mux and its keys. */
 #include "tests/dev/fakechr.h"
+#include "tests/lib/front.h"
 
 #include "chardev/ringbuf.h"
 #include "system/runstate.h"
@@ -19,55 +20,6 @@ void __wrap_runstate_request_shutdown(enum shutdown_cause cause);
 void __wrap_runstate_request_shutdown(enum shutdown_cause cause)
 {
     ended = cause;
-}
-
-/* --- a frontend ------------------------------------------------------------------------------- */
-
-struct front {
-    GString *in;
-    size_t room;
-    unsigned events[5], writable;
-};
-
-static size_t front_can_read(void *opaque)
-{
-    return ((struct front *)opaque)->room;
-}
-
-static void front_read(void *opaque, const uint8_t *buf, size_t len)
-{
-    struct front *f = opaque;
-
-    ck_assert_uint_le(len, f->room);
-    g_string_append_len(f->in, (const char *)buf, (gssize)len);
-    f->room -= len;
-}
-
-static void front_event(void *opaque, enum chardev_event event)
-{
-    ((struct front *)opaque)->events[event]++;
-}
-
-static void front_writable(void *opaque)
-{
-    ((struct front *)opaque)->writable++;
-}
-
-static const struct chardev_handlers front_handlers = {
-    .can_read = front_can_read,
-    .read = front_read,
-    .event = front_event,
-    .writable = front_writable,
-};
-
-static struct front front(void)
-{
-    return (struct front){.in = g_string_new(NULL), .room = SIZE_MAX};
-}
-
-static void attach(struct chardev *chr, struct front *f)
-{
-    ck_assert_int_eq(chardev_attach(chr, &front_handlers, f, NULL), 0);
 }
 
 static struct chardev *create(const char *text)
@@ -90,14 +42,14 @@ static void spin(void)
 
 START_TEST(test_queue)
 {
-    struct front f = front();
+    struct front f = front_new();
     struct error *err = NULL;
 
     device_lock();
     struct fake_chr *c = fake_chr_new("c");
-    attach(&c->chr, &f);
+    front_attach(&c->chr, &f);
     ck_assert_uint_eq(f.events[CHARDEV_OPENED], 1);
-    ck_assert_int_eq(chardev_attach(&c->chr, &front_handlers, &f, &err), -EBUSY);
+    ck_assert_int_eq(chardev_attach(&c->chr, &front_lossy, &f, &err), -EBUSY);
     error_free(err);
     ck_assert_uint_eq(chardev_write(&c->chr, "hello", 5), 5);
     ck_assert_str_eq(c->out->str, "hello");
@@ -123,7 +75,7 @@ START_TEST(test_queue)
     ck_assert_uint_eq(chardev_can_read(&c->chr), 0);
     ck_assert_uint_eq(chardev_write(NULL, "x", 1), 1);
     chardev_cleanup();
-    g_string_free(f.in, TRUE);
+    front_free(&f);
 }
 END_TEST
 
@@ -167,7 +119,7 @@ START_TEST(test_pipe)
     char *dir = g_dir_make_tmp("doppel-chardev-XXXXXX", NULL), buf[64];
     char *in = g_strdup_printf("%s/p.in", dir), *out = g_strdup_printf("%s/p.out", dir);
     char *spec = g_strdup_printf("pipe,id=p,path=%s/p", dir);
-    struct front f = front();
+    struct front f = front_new();
 
     device_lock();
     ck_assert_int_eq(mkfifo(in, 0600), 0);
@@ -175,7 +127,7 @@ START_TEST(test_pipe)
     struct chardev *chr = create(spec);
     int to = open(in, O_WRONLY), from = open(out, O_RDONLY | O_NONBLOCK);
     f.room = 2;
-    attach(chr, &f);
+    front_attach(chr, &f);
     ck_assert_int_eq(write(to, "12345", 5), 5);
     spin();
     ck_assert_str_eq(f.in->str, "12"); /* no more than there is room for */
@@ -206,13 +158,13 @@ START_TEST(test_pipe)
     g_free(out);
     g_free(spec);
     g_free(dir);
-    g_string_free(f.in, TRUE);
+    front_free(&f);
 }
 END_TEST
 
 START_TEST(test_pty)
 {
-    struct front f = front();
+    struct front f = front_new();
     char buf[16];
 
     device_lock();
@@ -220,7 +172,7 @@ START_TEST(test_pty)
     dup2(null, STDERR_FILENO); /* its name is printed */
     struct chardev *chr = create("pty,id=p");
     dup2(saved, STDERR_FILENO);
-    attach(chr, &f);
+    front_attach(chr, &f);
     ck_assert(g_str_has_prefix(chr->label, "pty:/dev/"));
     int fd = open(chr->label + 4, O_RDWR | O_NOCTTY);
     ck_assert_int_ge(fd, 0);
@@ -237,7 +189,7 @@ START_TEST(test_pty)
     ck_assert_str_eq(f.in->str, "\3x\ry");
     close(fd);
     chardev_cleanup();
-    g_string_free(f.in, TRUE);
+    front_free(&f);
 }
 END_TEST
 
@@ -274,14 +226,14 @@ static struct chardev *make_mux(struct fake_chr **base)
 
 START_TEST(test_mux_focus)
 {
-    struct front a = front(), b = front();
+    struct front a = front_new(), b = front_new();
     struct fake_chr *base;
     struct chardev *mux = make_mux(&base);
     struct error *err = NULL;
 
     fake_chr_send(base, "nobody"); /* hears it */
-    attach(mux, &a);
-    attach(mux, &b);
+    front_attach(mux, &a);
+    front_attach(mux, &b);
     ck_assert_uint_eq(a.events[CHARDEV_FOCUS_IN], 1);
     fake_chr_send(base, "x\1\1y\1cz\1c!");
     ck_assert_str_eq(a.in->str, "x\1y!");
@@ -310,27 +262,27 @@ START_TEST(test_mux_focus)
     ck_assert_str_eq(a.in->str, "x\1y!1234");
     chardev_detach(mux, &a);
     fake_chr_send(base, "5\1c\1b6");
-    struct front more[5] = {front(), front(), front(), front(), front()};
+    struct front more[5] = {front_new(), front_new(), front_new(), front_new(), front_new()};
     for (unsigned i = 0; i < 4; i++)
-        attach(mux, &more[i]);
-    ck_assert_int_eq(chardev_attach(mux, &front_handlers, &more[4], &err), -EBUSY);
+        front_attach(mux, &more[i]);
+    ck_assert_int_eq(chardev_attach(mux, &front_lossy, &more[4], &err), -EBUSY);
     error_free(err);
     chardev_cleanup();
     for (unsigned i = 0; i < 5; i++)
-        g_string_free(more[i].in, TRUE);
-    g_string_free(a.in, TRUE);
-    g_string_free(b.in, TRUE);
+        front_free(&more[i]);
+    front_free(&a);
+    front_free(&b);
 }
 END_TEST
 
 START_TEST(test_mux_slow)
 {
     static uint8_t junk[CHARDEV_QUEUE_MAX];
-    struct front a = front();
+    struct front a = front_new();
     struct fake_chr *base;
     struct chardev *mux = make_mux(&base);
 
-    attach(mux, &a);
+    front_attach(mux, &a);
     fake_chr_stop(base);
     ck_assert_uint_eq(chardev_write(mux, "first", 5), 5); /* into the mux's own queue */
     ck_assert_uint_eq(chardev_write(mux, junk, sizeof(junk)), sizeof(junk) - 5);
@@ -347,7 +299,7 @@ START_TEST(test_mux_slow)
     chardev_write(mux, "a\nb\n", 4);
     ck_assert_mem_eq(base->out->str, "a\n[00:00:0", 10);
     chardev_cleanup();
-    g_string_free(a.in, TRUE);
+    front_free(&a);
 }
 END_TEST
 

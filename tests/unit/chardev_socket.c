@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Socket chardevs: addresses, clients that come, go, do not read; reconnecting; telnet. */
 #include "tests/dev/dev.h"
+#include "tests/lib/front.h"
 
 #include "chardev/chardev.h"
 #include "system/mainloop.h"
@@ -18,55 +19,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-struct front {
-    GString *in;
-    size_t room;
-    unsigned opened, closed, breaks, writable;
-};
-
-static size_t front_can_read(void *opaque)
-{
-    return ((struct front *)opaque)->room;
-}
-
-static void front_read(void *opaque, const uint8_t *buf, size_t len)
-{
-    struct front *f = opaque;
-
-    ck_assert_uint_le(len, f->room);
-    g_string_append_len(f->in, (const char *)buf, (gssize)len);
-    f->room -= len;
-}
-
-static void front_event(void *opaque, enum chardev_event event)
-{
-    struct front *f = opaque;
-
-    f->opened += event == CHARDEV_OPENED;
-    f->closed += event == CHARDEV_CLOSED;
-    f->breaks += event == CHARDEV_BREAK;
-}
-
-static void front_writable(void *opaque)
-{
-    ((struct front *)opaque)->writable++;
-}
-
-static const struct chardev_handlers lossy_front = {
-    .can_read = front_can_read,
-    .read = front_read,
-    .event = front_event,
-    .writable = front_writable,
-};
-
-static const struct chardev_handlers lossless_front = {
-    .can_read = front_can_read,
-    .read = front_read,
-    .event = front_event,
-    .writable = front_writable,
-    .lossless = true,
-};
-
 static struct front front;
 static char *dir;
 
@@ -75,14 +27,14 @@ static void setup(void)
     memory_init();
     ck_assert_int_eq(mainloop_init(NULL), 0);
     device_lock();
-    front = (struct front){.in = g_string_new(NULL), .room = SIZE_MAX};
+    front = front_new();
     dir = g_dir_make_tmp("doppel-socket-XXXXXX", NULL);
 }
 
 static void teardown(void)
 {
     chardev_cleanup();
-    g_string_free(front.in, TRUE);
+    front_free(&front);
     ck_assert_int_eq(g_rmdir(dir), 0); /* socket files are gone */
     g_free(dir);
     device_unlock();
@@ -106,7 +58,7 @@ static struct chardev *make(const char *fmt, ...)
     va_end(ap);
     struct chardev *chr = checked(chardev_new_short(text, "c", &err), err);
     g_free(text);
-    ck_assert_int_eq(chardev_attach(chr, &lossy_front, &front, NULL), 0);
+    front_attach(chr, &front);
     return chr;
 }
 
@@ -191,11 +143,11 @@ START_TEST(test_unix_server)
     struct chardev *chr = make("unix:%s,server=on,wait=off", path);
 
     ck_assert(g_str_has_prefix(chr->label, "disconnected:unix:"));
-    ck_assert_uint_eq(front.opened, 0);
+    ck_assert_uint_eq(front.events[CHARDEV_OPENED], 0);
     ck_assert_uint_eq(chardev_write(chr, "lost", 4), 4);
     for (unsigned round = 1; round <= 3; round++) {
         int fd = unix_client(path);
-        until(&front.opened, round);
+        until(&front.events[CHARDEV_OPENED], round);
         ck_assert(g_str_has_prefix(chr->label, "unix:"));
         chardev_write(chr, "hello", 5);
         expect(fd, "hello", 5);
@@ -203,15 +155,15 @@ START_TEST(test_unix_server)
         int second = unix_client(path); /* waits for its turn */
         spin();
         ck_assert_str_eq(front.in->str, "there");
-        ck_assert_uint_eq(front.opened, round);
+        ck_assert_uint_eq(front.events[CHARDEV_OPENED], round);
         close(second);
         say(fd, "!", 1);
         close(fd);
-        until(&front.closed, round * 2 - 1);
-        until(&front.closed, round * 2); /* the second came and went */
+        until(&front.events[CHARDEV_CLOSED], round * 2 - 1);
+        until(&front.events[CHARDEV_CLOSED], round * 2); /* the second came and went */
         ck_assert_str_eq(front.in->str, "there!");
         g_string_truncate(front.in, 0);
-        front.opened--;
+        front.events[CHARDEV_OPENED]--;
     }
     struct error *err = NULL;
     char *text = g_strdup_printf("unix:%s,server,nowait", path);
@@ -256,19 +208,19 @@ START_TEST(test_tcp_server)
     struct chardev *chr = make("tcp::0,server=on,wait=off");
     int fd = tcp_client(AF_INET, port_of(chr));
 
-    until(&front.opened, 1);
+    until(&front.events[CHARDEV_OPENED], 1);
     say(fd, "abcdef", 6);
     spin();
     ck_assert_str_eq(front.in->str, "abcdef");
     close(fd);
-    until(&front.closed, 1);
+    until(&front.events[CHARDEV_CLOSED], 1);
     int probe = socket(AF_INET6, SOCK_STREAM, 0);
     if (probe >= 0) { /* ::1 too, at the same port */
         close(probe);
         fd = tcp_client(AF_INET6, port_of(chr));
-        until(&front.opened, 2);
+        until(&front.events[CHARDEV_OPENED], 2);
         close(fd);
-        until(&front.closed, 2);
+        until(&front.events[CHARDEV_CLOSED], 2);
     }
     /* The port is taken: another one of the range. */
     char *text = g_strdup_printf("tcp:127.0.0.1:%u,server,nowait,to=65535", port_of(chr));
@@ -288,7 +240,7 @@ START_TEST(test_slow_frontend)
     setup();
     struct chardev *chr = make("tcp:127.0.0.1:0,server,nowait");
     int fd = tcp_client(AF_INET, port_of(chr));
-    until(&front.opened, 1);
+    until(&front.events[CHARDEV_OPENED], 1);
     front.room = 2;
     say(fd, "1234567", 7);
     spin();
@@ -300,13 +252,13 @@ START_TEST(test_slow_frontend)
     memset(junk, 'j', sizeof(junk));
     say(fd, junk, sizeof(junk));
     close(fd);
-    until(&front.closed, 1);
+    until(&front.events[CHARDEV_CLOSED], 1);
     front.room = 2;
     chardev_accept_input(chr);
     spin();
     ck_assert_str_eq(front.in->str, "1234567");
     fd = tcp_client(AF_INET, port_of(chr));
-    until(&front.opened, 2);
+    until(&front.events[CHARDEV_OPENED], 2);
     front.room = 10;
     say(fd, "new", 3);
     spin();
@@ -341,13 +293,13 @@ START_TEST(test_slow_client)
     setup();
     struct chardev *chr = make("tcp:127.0.0.1:0,server,nowait");
     int fd = tcp_client(AF_INET, port_of(chr));
-    until(&front.opened, 1);
+    until(&front.events[CHARDEV_OPENED], 1);
     for (unsigned i = 0; i < 200; i++)
         ck_assert_uint_eq(chardev_write(chr, big, sizeof(big)), sizeof(big));
     ck_assert_uint_le(chr->queue->len, CHARDEV_QUEUE_MAX);
     ck_assert_uint_lt(read_all(fd), 200 * sizeof(big));
     chardev_detach(chr, &front);
-    ck_assert_int_eq(chardev_attach(chr, &lossless_front, &front, NULL), 0);
+    ck_assert_int_eq(chardev_attach(chr, &front_lossless, &front, NULL), 0);
     for (unsigned i = 0; i < 200; i++)
         taken += chardev_write(chr, big, sizeof(big));
     ck_assert_uint_lt(taken, 200 * sizeof(big));
@@ -358,7 +310,7 @@ START_TEST(test_slow_client)
         chardev_write(chr, big, sizeof(big));
     front.writable = 0;
     close(fd); /* with all that unread: the frontend is not left waiting */
-    until(&front.closed, 1);
+    until(&front.events[CHARDEV_CLOSED], 1);
     ck_assert_uint_eq(front.writable, 1);
     ck_assert_uint_eq(chr->queue->len, 0);
     teardown();
@@ -378,23 +330,23 @@ START_TEST(test_client)
     g_free(text);
     text = g_strdup_printf("socket,id=x,path=%s,reconnect-ms=20", path);
     struct chardev *chr = checked(chardev_new(text, &err), err);
-    ck_assert_int_eq(chardev_attach(chr, &lossy_front, &front, NULL), 0);
+    front_attach(chr, &front);
     spin();
-    ck_assert_uint_eq(front.opened, 0);
+    ck_assert_uint_eq(front.events[CHARDEV_OPENED], 0);
     for (unsigned round = 1; round <= 2; round++) {
         struct sockaddr_un un = {.sun_family = AF_UNIX};
         int listener = socket(AF_UNIX, SOCK_STREAM, 0);
         g_strlcpy(un.sun_path, path, sizeof(un.sun_path));
         ck_assert_int_eq(bind(listener, (struct sockaddr *)&un, sizeof(un)), 0);
         ck_assert_int_eq(listen(listener, 1), 0);
-        until(&front.opened, round);
+        until(&front.events[CHARDEV_OPENED], round);
         int fd = accept(listener, NULL, NULL);
         chardev_write(chr, "hi", 2);
         expect(fd, "hi", 2);
         close(fd);
         close(listener);
         g_unlink(path);
-        until(&front.closed, round);
+        until(&front.events[CHARDEV_CLOSED], round);
     }
     g_free(text);
     g_free(path);
@@ -414,12 +366,12 @@ START_TEST(test_tcp_client)
     ck_assert_int_eq(listen(listener, 1), 0);
     getsockname(listener, (struct sockaddr *)&v4, &len);
     struct chardev *chr = make("tcp:localhost:%u,ipv4=on", ntohs(v4.sin_port));
-    ck_assert_uint_eq(front.opened, 1);
+    ck_assert_uint_eq(front.events[CHARDEV_OPENED], 1);
     int fd = accept(listener, NULL, NULL);
     chardev_write(chr, "hi", 2);
     expect(fd, "hi", 2);
     close(fd);
-    until(&front.closed, 1);
+    until(&front.events[CHARDEV_CLOSED], 1);
     close(listener);
     teardown();
 }
@@ -445,10 +397,10 @@ START_TEST(test_wait)
     struct chardev *first = make("unix:%s,server,nowait", path);
     pthread_create(&thread, NULL, late_client, path);
     chardev_free(first);
-    front.opened = 0;
+    front.events[CHARDEV_OPENED] = 0;
     make("unix:%s,server", path);
     dup2(saved, STDERR_FILENO);
-    ck_assert_uint_eq(front.opened, 1);
+    ck_assert_uint_eq(front.events[CHARDEV_OPENED], 1);
     pthread_join(thread, &fd);
     spin();
     ck_assert_str_eq(front.in->str, "late");
@@ -467,13 +419,13 @@ START_TEST(test_inherited)
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     char *text = g_strdup_printf("socket,id=i,fd=%d", pair[0]);
     struct chardev *chr = checked(chardev_new(text, &err), err);
-    ck_assert_int_eq(chardev_attach(chr, &lossy_front, &front, NULL), 0);
-    ck_assert_uint_eq(front.opened, 1);
+    front_attach(chr, &front);
+    ck_assert_uint_eq(front.events[CHARDEV_OPENED], 1);
     say(pair[1], "x", 1);
     spin();
     ck_assert_str_eq(front.in->str, "x");
     close(pair[1]);
-    until(&front.closed, 1);
+    until(&front.events[CHARDEV_CLOSED], 1);
     g_free(text);
     teardown();
 }
@@ -493,7 +445,7 @@ START_TEST(test_telnet)
     setup();
     struct chardev *chr = make("telnet:127.0.0.1:0,server=on,wait=off");
     int fd = tcp_client(AF_INET, port_of(chr));
-    until(&front.opened, 1);
+    until(&front.events[CHARDEV_OPENED], 1);
     expect(fd, hello, sizeof(hello));
     say(fd, agree, sizeof(agree)); /* answers to what was asked: none given */
     say(fd, terminal_type, sizeof(terminal_type));
@@ -504,7 +456,7 @@ START_TEST(test_telnet)
     }
     ck_assert_str_eq(front.in->str, "z");
     say(fd, brk, sizeof(brk));
-    until(&front.breaks, 1);
+    until(&front.events[CHARDEV_BREAK], 1);
     ck_assert_str_eq(front.in->str, "zab\xff");
     g_string_truncate(front.in, 0);
     say(fd, "1\r\0002\r\n3", 7); /* a network virtual terminal's lines */
@@ -517,7 +469,7 @@ START_TEST(test_telnet)
     chardev_write(chr, "\xff!", 2);
     expect(fd, "\xff\xff!", 3);
     close(fd);
-    until(&front.closed, 1);
+    until(&front.events[CHARDEV_CLOSED], 1);
     teardown();
 }
 END_TEST
@@ -547,9 +499,9 @@ START_TEST(test_websocket)
     int fd = tcp_client(AF_INET, port_of(chr));
     say(fd, request, 100);
     spin();
-    ck_assert_uint_eq(front.opened, 0);
+    ck_assert_uint_eq(front.events[CHARDEV_OPENED], 0);
     say(fd, request + 100, sizeof(request) - 1 - 100);
-    until(&front.opened, 1);
+    until(&front.events[CHARDEV_OPENED], 1);
     expect(fd, accepted, sizeof(accepted) - 1);
     for (unsigned i = 0; i < sizeof(hello); i++) {
         say(fd, hello + i, 1);
@@ -563,7 +515,7 @@ START_TEST(test_websocket)
     expect(fd, out, sizeof(out));
     say(fd, bye, sizeof(bye));
     expect(fd, bye_too, sizeof(bye_too));
-    until(&front.closed, 1);
+    until(&front.events[CHARDEV_CLOSED], 1);
     close(fd);
     fd = tcp_client(AF_INET, port_of(chr));
     say(fd, "GET / HTTP/1.0\r\n\r\n", 18);
@@ -572,9 +524,9 @@ START_TEST(test_websocket)
     spin();
     fd = tcp_client(AF_INET, port_of(chr));
     say(fd, request, sizeof(request) - 1);
-    until(&front.opened, 2);
+    until(&front.events[CHARDEV_OPENED], 2);
     say(fd, unmasked, sizeof(unmasked));
-    until(&front.closed, 2);
+    until(&front.events[CHARDEV_CLOSED], 2);
     close(fd);
     teardown();
 }

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+check-scripts-y += tests/chardev/tls

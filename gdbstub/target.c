@@ -48,7 +48,11 @@ const struct debug_description *stub_describe(struct vcpu *cpu)
 int stub_parse_width(const char *text, enum debug_width *width, struct error **err)
 {
     static const char *const names[] = {
-        [DEBUG_WIDTH_MODE] = "auto", [DEBUG_WIDTH_32] = "32", [DEBUG_WIDTH_64] = "64"};
+        [DEBUG_WIDTH_MODE] = "auto",
+        [DEBUG_WIDTH_16] = "16",
+        [DEBUG_WIDTH_32] = "32",
+        [DEBUG_WIDTH_64] = "64",
+    };
 
     for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
         if (!strcmp(text, names[i])) {
@@ -56,7 +60,7 @@ int stub_parse_width(const char *text, enum debug_width *width, struct error **e
             return 0;
         }
     }
-    error_set(err, "registers=%s: it is auto, 32 or 64", text);
+    error_set(err, "registers=%s: it is auto, 16, 32 or 64", text);
     return -EINVAL;
 }
 
@@ -107,10 +111,9 @@ struct piece {
 static void put_piece(const struct piece *p)
 {
     if (p->end != p->start) {
-        g_string_append_printf(p->out,
-                               "<memory type=\"%s\" start=\"0x%" PRIx64 "\" length=\"0x%" PRIx64
-                               "\"/>\n",
-                               p->rom ? "rom" : "ram", p->start, p->end - p->start);
+        g_string_append_printf(
+            p->out, "<memory type=\"%s\" start=\"0x%" PRIx64 "\" length=\"0x%" PRIx64 "\"/>\n",
+            p->rom ? "rom" : "ram", p->start, p->end - p->start);
     }
 }
 

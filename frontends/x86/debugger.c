@@ -166,15 +166,16 @@ static const struct debug_description description64 = {
     .expedited = expedited64,
 };
 
-static const struct debug_description description32 = {
-    .architecture = "i386",
-    .features = features32,
-    .types = types,
-    .n_features = FEATURE_COUNT,
-    .regs = regs32,
-    .n_regs = ARRAY_SIZE(regs32),
-    .expedited = expedited32,
-};
+#define DESCRIPTION_OF_32(name)                                                                    \
+    {                                                                                              \
+        .architecture = (name), .features = features32, .types = types,                            \
+        .n_features = FEATURE_COUNT, .regs = regs32, .n_regs = ARRAY_SIZE(regs32),                 \
+        .expedited = expedited32,                                                                  \
+    }
+
+static const struct debug_description description32 = DESCRIPTION_OF_32("i386");
+/* The same registers; GDB then takes code for that of 16 bits. */
+static const struct debug_description description16 = DESCRIPTION_OF_32("i8086");
 
 /* Without paging it may become anything (firmware and boot loaders run so); paging that is not that
  * of 64 bits means an operating system of 32. */
@@ -187,7 +188,8 @@ static const struct debug_description *description_of_mode(const struct x86_cpu 
 
 const struct debug_description *debug_description(const struct vcpu *cpu, enum debug_width width)
 {
-    return width == DEBUG_WIDTH_32   ? &description32
+    return width == DEBUG_WIDTH_16   ? &description16
+           : width == DEBUG_WIDTH_32 ? &description32
            : width == DEBUG_WIDTH_64 ? &description64
                                      : description_of_mode((const struct x86_cpu *)cpu);
 }

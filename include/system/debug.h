@@ -104,7 +104,7 @@ struct debug_description {
     const uint8_t *expedited; /* numbers of PC, stack and frame pointer, 0xff at the end */
 };
 
-enum debug_width { DEBUG_WIDTH_MODE, DEBUG_WIDTH_32, DEBUG_WIDTH_64 };
+enum debug_width { DEBUG_WIDTH_MODE, DEBUG_WIDTH_16, DEBUG_WIDTH_32, DEBUG_WIDTH_64 };
 
 /* The one of that width; DEBUG_WIDTH_MODE: what the CPU does now, NULL if it may yet become either. */
 const struct debug_description *debug_description(const struct vcpu *cpu, enum debug_width width);

@@ -248,6 +248,20 @@ def test_firmware():
     run('detach')
 
 
+def test_real_mode():
+    """gdb's own view of 16-bit code."""
+    assert 'ljmp   $0xf000,$0xe05b' in run('x/i $pc')
+    run('stepi')
+    expect('$pc', 0xfe05b)
+    branch = run('x/2i $pc').splitlines()[1]
+    assert '0xfe062:\tjne    0xfd' in branch, branch
+    run('tbreak *0xfe062')
+    run('continue')
+    assert stopped_at_breakpoint(), STOPS[-1]
+    expect('$eip', 0xfe062)
+    expect('$ip', 0xe062)
+
+
 def main():
     for setting in 'pagination off', 'confirm off', 'remotetimeout 60':
         gdb.execute('set ' + setting)
@@ -255,6 +269,8 @@ def main():
     gdb.execute('target remote ' + PATH)  # noqa: F821
     if WHAT == 'firmware':  # noqa: F821
         test_firmware()
+    elif WHAT == 'real mode':  # noqa: F821
+        test_real_mode()
     else:
         bits = int(WHAT[3:])  # noqa: F821
         for test in (test_threads, test_symbols, test_instructions, test_segment, test_watchpoints,

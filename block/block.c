@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Block devices: requests in order on a worker thread, completions on the main loop. */
-#include "block/block.h"
+#include "block/device.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -11,29 +11,6 @@
 #include "system/mainloop.h"
 #include "util/error.h"
 #include "util/mgmt_event.h"
-
-TAILQ_HEAD(request_list, block_request);
-
-struct block_device {
-    char *id, *serial, *file;
-    struct drive_options opts;
-    struct block_image *img; /* NULL: no medium; changed only while drained */
-    struct block_stats stats;
-
-    const struct block_device_ops *ops; /* the guest device's */
-    void *opaque;
-    bool attached;
-
-    pthread_t worker;
-    pthread_mutex_t lock; /* queue, finished, busy, stop */
-    pthread_cond_t wake;  /* the worker: work or stop */
-    pthread_cond_t idle;  /* a drain: something has finished */
-    struct request_list queue, finished;
-    unsigned in_flight; /* submitted, done() not called; device lock */
-    bool stop;
-    struct deferred completion;
-    TAILQ_ENTRY(block_device) link;
-};
 
 static TAILQ_HEAD(device_list, block_device) devices = TAILQ_HEAD_INITIALIZER(devices);
 
@@ -65,7 +42,7 @@ static int carry_out(struct block_image *img, struct block_request *req)
     case BLOCK_FLUSH:
         return f->flush(img);
     case BLOCK_DISCARD:
-        return f->discard ? f->discard(img, req->offset, req->length) : 0;
+        return f->discard && !img->ignore_discard ? f->discard(img, req->offset, req->length) : 0;
     case BLOCK_WRITE_ZEROES:
         return write_zeroes(img, req->offset, req->length);
     }
@@ -223,89 +200,6 @@ void block_drain_all(void)
     }
 }
 
-/* --- media ---------------------------------------------------------------------------------- */
-
-static struct block_image *open_medium(const char *file, const char *format,
-                                       const struct drive_options *opts, struct error **err)
-{
-    struct block_image *img = block_image_open(file, format, opts, err);
-
-    if (img && opts->snapshot && !opts->readonly) {
-        struct block_image *top = block_overlay_new(img, err);
-        if (!top) {
-            block_image_close(img);
-        }
-        return top;
-    }
-    return img;
-}
-
-static void close_medium(struct block_device *dev)
-{
-    if (dev->img) {
-        block_drain(dev);
-        if (!dev->img->readonly) {
-            dev->img->format->flush(dev->img);
-        }
-        block_image_close(dev->img);
-        dev->img = NULL;
-        g_clear_pointer(&dev->file, g_free);
-    }
-}
-
-static void media_changed(struct block_device *dev)
-{
-    if (dev->ops && dev->ops->media_changed) {
-        dev->ops->media_changed(dev->opaque);
-    }
-}
-
-void block_tray_moved(struct block_device *dev, bool open)
-{
-    mgmt_event("DEVICE_TRAY_MOVED", MGMT_STR("device", dev->id), MGMT_STR("id", dev->id),
-               MGMT_BOOL("tray-open", open));
-}
-
-int block_insert(struct block_device *dev, const char *file, const char *format, bool readonly,
-                 struct error **err)
-{
-    struct drive_options opts = dev->opts;
-
-    opts.readonly = readonly || opts.cdrom;
-    struct block_image *img = open_medium(file, format, &opts, err);
-    if (!img) {
-        return -EINVAL;
-    }
-    bool was_open = block_tray_open(dev);
-    close_medium(dev);
-    dev->img = img;
-    dev->file = g_strdup(file);
-    media_changed(dev);
-    if (!was_open) {
-        block_tray_moved(dev, true);
-    }
-    block_tray_moved(dev, false);
-    return 0;
-}
-
-int block_eject(struct block_device *dev, bool force, struct error **err)
-{
-    if (!force && dev->ops && dev->ops->tray_locked && dev->ops->tray_locked(dev->opaque)) {
-        if (dev->ops->eject_request) {
-            dev->ops->eject_request(dev->opaque);
-        }
-        error_set(err, "the guest has locked the tray of '%s'; use force, or try again", dev->id);
-        return -EBUSY;
-    }
-    bool had_medium = block_present(dev);
-    close_medium(dev);
-    media_changed(dev);
-    if (had_medium) {
-        block_tray_moved(dev, true);
-    }
-    return 0;
-}
-
 /* --- devices -------------------------------------------------------------------------------- */
 
 struct block_device *block_device_find(const char *id)
@@ -314,7 +208,7 @@ struct block_device *block_device_find(const char *id)
 
     TAILQ_FOREACH(dev, &devices, link)
     {
-        if (!strcmp(dev->id, id)) {
+        if (*dev->id && !dev->dropped && !strcmp(dev->id, id)) {
             return dev;
         }
     }
@@ -327,7 +221,9 @@ void block_device_for_each(void (*fn)(struct block_device *dev, void *opaque), v
 
     TAILQ_FOREACH(dev, &devices, link)
     {
-        fn(dev, opaque);
+        if (!dev->dropped) {
+            fn(dev, opaque);
+        }
     }
 }
 
@@ -352,7 +248,7 @@ struct block_device *block_device_new(const struct drive_options *opts, struct e
         error_set(err, "there is a drive '%s' already", opts->id);
         return NULL;
     }
-    if (opts->file && *opts->file && !(img = open_medium(opts->file, opts->format, opts, err))) {
+    if (opts->file && *opts->file && !(img = block_open_medium(opts->file, opts->format, opts, err))) {
         return NULL;
     }
     struct block_device *dev = g_new0(struct block_device, 1);
@@ -378,7 +274,7 @@ struct block_device *block_device_new(const struct drive_options *opts, struct e
 void block_device_free(struct block_device *dev)
 {
     block_drain(dev);
-    close_medium(dev);
+    block_close_medium(dev);
     pthread_mutex_lock(&dev->lock);
     dev->stop = true;
     pthread_cond_signal(&dev->wake);
@@ -392,7 +288,7 @@ void block_device_free(struct block_device *dev)
 }
 
 int block_attach(struct block_device *dev, const struct block_device_ops *ops, void *opaque,
-                 struct error **err)
+                 struct device *owner, struct error **err)
 {
     if (dev->attached) {
         error_set(err, "drive '%s' is in use by another device", dev->id);
@@ -401,6 +297,7 @@ int block_attach(struct block_device *dev, const struct block_device_ops *ops, v
     dev->attached = true;
     dev->ops = ops;
     dev->opaque = opaque;
+    dev->owner = owner;
     return 0;
 }
 
@@ -409,11 +306,43 @@ void block_detach(struct block_device *dev)
     block_drain(dev);
     dev->attached = false;
     dev->ops = NULL;
+    dev->owner = NULL;
+    if (dev->dropped) {
+        block_device_free(dev);
+    }
+}
+
+void block_device_drop(struct block_device *dev)
+{
+    if (!dev->attached) {
+        block_device_free(dev);
+        return;
+    }
+    dev->dropped = true;
+    block_close_medium(dev);
 }
 
 const char *block_id(const struct block_device *dev)
 {
     return dev->id;
+}
+
+char *block_owner_name(const struct block_device *dev)
+{
+    if (!dev->owner) {
+        return NULL;
+    }
+    return dev->owner->id ? g_strdup(dev->owner->id) : device_path(dev->owner);
+}
+
+const char *block_name(const struct block_device *dev)
+{
+    return !*dev->id && dev->owner && dev->owner->id ? dev->owner->id : dev->id;
+}
+
+struct block_node *block_node_of(const struct block_device *dev)
+{
+    return dev->node;
 }
 
 const struct drive_options *block_options(const struct block_device *dev)
@@ -487,16 +416,40 @@ const struct block_stats *block_get_stats(const struct block_device *dev)
 
 /* --- start and end -------------------------------------------------------------------------- */
 
+/* A drive without a name, whose medium is the node. */
+static struct block_device *drive_of_node(struct block_node *node, struct error **err)
+{
+    static const struct drive_options none = {.id = "", .bus = -1, .unit = -1, .index = -1};
+    struct block_device *dev = block_device_new(&none, err);
+
+    if (dev && block_insert_node(dev, node, err) < 0) {
+        block_device_free(dev);
+        return NULL;
+    }
+    return dev;
+}
+
 static int resolve(struct device *owner, const char *name, void **out, struct error **err)
 {
     struct block_device *dev = block_device_find(name);
+    struct block_node *node = dev ? NULL : block_node_find(name);
 
-    if (!dev) {
-        error_set(err, "there is no drive '%s'", name);
+    if (!dev && !node) {
+        error_set(err, "there is no drive or node '%s'", name);
         return -ENOENT;
     }
-    *out = dev;
-    return 0;
+    *out = dev ? dev : drive_of_node(node, err);
+    return *out ? 0 : -EINVAL;
+}
+
+/* What was made for the device goes with it. */
+static void release(struct device *owner, void *object)
+{
+    struct block_device *dev = object;
+
+    if (!*dev->id) {
+        block_device_free(dev);
+    }
 }
 
 static const char *object_name(const void *object)
@@ -506,7 +459,7 @@ static const char *object_name(const void *object)
 
 void block_init(void)
 {
-    static const struct prop_resolver resolver = {.resolve = resolve, .name = object_name};
+    static const struct prop_resolver resolver = {.resolve = resolve, .release = release, .name = object_name};
     prop_set_resolver(PROP_TYPE_DRIVE, &resolver);
 }
 

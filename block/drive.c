@@ -30,9 +30,11 @@ enum cache_mode { CACHE_WRITEBACK, CACHE_WRITETHROUGH, CACHE_NONE, CACHE_DIRECTS
 static const char *const cache_names[] = {"writeback",  "writethrough", "none",
                                           "directsync", "unsafe",       NULL};
 
+static const char *const discard_names[] = {"unmap", "ignore", "on", "off", NULL};
+
 struct drive_text {
     struct drive_options o;
-    int interface, media, cache;
+    int interface, media, cache, discard;
 };
 
 static const struct opt_desc drive_descs[] = {
@@ -46,6 +48,7 @@ static const struct opt_desc drive_descs[] = {
     {"index", OPT_INT, OPT_FIELD(struct drive_text, o.index), 0, 255, .help = "instead of both"},
     {"media", OPT_ENUM, OPT_FIELD(struct drive_text, media), .names = media_names},
     {"cache", OPT_ENUM, OPT_FIELD(struct drive_text, cache), .names = cache_names},
+    {"discard", OPT_ENUM, OPT_FIELD(struct drive_text, discard), .names = discard_names},
     {"readonly", OPT_BOOL, OPT_FIELD(struct drive_text, o.readonly)},
     {"read-only", OPT_BOOL, OPT_FIELD(struct drive_text, o.readonly)},
     {"snapshot", OPT_BOOL, OPT_FIELD(struct drive_text, o.snapshot),
@@ -142,6 +145,7 @@ int block_parse_drive(const char *text, const struct drive_options *defaults, st
     int ret = opt_apply(&list, drive_descs, &t, "-drive", err);
     t.o.interface = (enum drive_interface)t.interface;
     t.o.cdrom = t.media == 1;
+    t.o.ignore_discard = t.discard & 1;
     t.o.no_flush = t.cache == CACHE_UNSAFE;
     t.o.write_through = t.cache == CACHE_WRITETHROUGH || t.cache == CACHE_DIRECTSYNC;
     if (ret == 0) {

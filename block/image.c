@@ -63,6 +63,11 @@ static const struct block_format *format_probe(const char *file, struct error **
     return best;
 }
 
+bool block_format_exists(const char *name)
+{
+    return format_find(name, NULL) != NULL;
+}
+
 struct block_image *block_image_open(const char *file, const char *format,
                                      const struct drive_options *opts, struct error **err)
 {
@@ -74,6 +79,7 @@ struct block_image *block_image_open(const char *file, const char *format,
     struct block_image *img = g_malloc0(f->state_size);
     img->format = f;
     img->readonly = opts->readonly;
+    img->ignore_discard = opts->ignore_discard;
     if (f->open(img, file, opts, err) < 0) {
         g_free(img);
         return NULL;

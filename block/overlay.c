@@ -151,6 +151,31 @@ static int overlay_flush(struct block_image *img)
     return 0; /* nothing of it shall survive */
 }
 
+/* What is new reads as zeros, whatever is below. */
+static int overlay_resize(struct block_image *img, uint64_t length)
+{
+    struct overlay *o = overlay_of(img);
+    uint64_t old = (img->length + CLUSTER - 1) / CLUSTER, new = (length + CLUSTER - 1) / CLUSTER;
+    int ret = length > img->length && img->length % CLUSTER ? copy_up(o, img->length / CLUSTER) : 0;
+
+    if (ret == 0 && ftruncate(o->fd, (off_t)length) < 0) {
+        ret = -errno;
+    }
+    uint8_t *bits = ret == 0 ? g_try_realloc(o->written, new / 8 + 1) : NULL;
+    if (!bits) {
+        return ret < 0 ? ret : -ENOMEM;
+    }
+    o->written = bits;
+    if (length > img->length && img->length % CLUSTER) {
+        bits[(old - 1) / 8] |= (uint8_t)(1u << ((old - 1) % 8));
+    }
+    for (uint64_t c = old; c < new; c++) {
+        bits[c / 8] |= (uint8_t)(1u << (c % 8));
+    }
+    img->length = length;
+    return 0;
+}
+
 static void overlay_close(struct block_image *img)
 {
     close(overlay_of(img)->fd);
@@ -164,6 +189,7 @@ static const struct block_format overlay_format = {
     .readv = overlay_readv,
     .writev = overlay_writev,
     .flush = overlay_flush,
+    .resize = overlay_resize,
 };
 
 struct block_image *block_overlay_new(struct block_image *below, struct error **err)
@@ -186,4 +212,57 @@ struct block_image *block_overlay_new(struct block_image *below, struct error **
     o->fd = fd;
     o->written = g_malloc0(below->length / CLUSTER / 8 + 1);
     return &o->img;
+}
+
+/* --- back into the image ---------------------------------------------------------------------- */
+
+bool block_is_overlay(const struct block_image *img)
+{
+    return img->format == &overlay_format;
+}
+
+static int write_back(struct overlay *o)
+{
+    struct block_image *below = o->img.below;
+    uint8_t buf[CLUSTER];
+    int ret = 0;
+
+    for (uint64_t at = 0; ret == 0 && at < o->img.length; at += CLUSTER) {
+        struct iovec iov = {buf, (size_t)MIN(o->img.length - at, (uint64_t)CLUSTER)};
+        if (is_written(o, at / CLUSTER)) {
+            ret = full_pread(o->fd, buf, iov.iov_len, at);
+            ret = ret < 0 ? ret : below->format->writev(below, at, &iov, 1);
+        }
+    }
+    return ret < 0 ? ret : below->format->flush(below);
+}
+
+static int forget_written(struct overlay *o)
+{
+    if (ftruncate(o->fd, 0) < 0) {
+        return -errno;
+    }
+    memset(o->written, 0, o->img.length / CLUSTER / 8 + 1);
+    return 0;
+}
+
+int block_overlay_commit(struct block_image *img)
+{
+    struct overlay *o = overlay_of(img);
+    struct block_image *below = img->below;
+    const struct block_format *f = below->format;
+    bool resized = below->length != img->length;
+
+    if (!f->set_readonly || (resized && !f->resize)) {
+        return -ENOTSUP;
+    }
+    int ret = f->set_readonly(below, false);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = resized ? f->resize(below, img->length) : 0;
+    ret = ret < 0 ? ret : write_back(o);
+    ret = ret < 0 ? ret : forget_written(o);
+    f->set_readonly(below, true);
+    return ret;
 }

@@ -2,6 +2,7 @@
 /* Raw images: a file or host block device whose bytes are the disk's. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -186,7 +187,49 @@ static int raw_discard(struct block_image *img, uint64_t offset, uint64_t length
     return 0;
 }
 
+static int raw_resize(struct block_image *img, uint64_t length)
+{
+    if (length > INT64_MAX || length == 0) {
+        return -EFBIG;
+    }
+    if (ftruncate(raw_of(img)->fd, (off_t)length) < 0) {
+        return -errno;
+    }
+    img->length = length;
+    return 0;
+}
+
+/* Another descriptor of the same file; the lock moves with it. */
+static int raw_set_readonly(struct block_image *img, bool readonly)
+{
+    struct raw_image *r = raw_of(img);
+    char path[32];
+
+    if (img->readonly == readonly) {
+        return 0;
+    }
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", r->fd);
+    int fd = open(path, (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        return -errno;
+    }
+    struct raw_image other = *r;
+    other.fd = fd;
+    other.img.readonly = readonly;
+    struct flock none = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+    fcntl(r->fd, F_OFD_SETLK, &none);
+    if (raw_lock(&other, "", NULL) < 0) {
+        raw_lock(r, "", NULL);
+        close(fd);
+        return -EBUSY;
+    }
+    close(r->fd);
+    *r = other;
+    return 0;
+}
+
 BLOCK_FORMAT_DEFINE(raw, .name = "raw", .help = "plain bytes: a file or host block device",
                     .state_size = sizeof(struct raw_image), .probe = raw_probe, .open = raw_open,
                     .close = raw_close, .readv = raw_readv, .writev = raw_writev,
-                    .flush = raw_flush, .discard = raw_discard);
+                    .flush = raw_flush, .discard = raw_discard, .resize = raw_resize,
+                    .set_readonly = raw_set_readonly);

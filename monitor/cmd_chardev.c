@@ -3,7 +3,7 @@
 #include "chardev/chardev.h"
 #include "chardev/ringbuf.h"
 #include "monitor/internal.h"
-#include "monitor/opttext.h"
+#include "util/opttext.h"
 
 #define RINGBUF_READ_MAX MIB(64)
 

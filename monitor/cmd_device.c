@@ -13,8 +13,8 @@
 #include "hw/core/hotplug.h"
 #include "hw/virtio/balloon.h"
 #include "monitor/internal.h"
-#include "monitor/opttext.h"
 #include "system/object.h"
+#include "util/opttext.h"
 
 #define PERIPHERAL "/machine/peripheral"
 #define UNATTACHED "/machine/unattached"

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "accel/accel.h"
@@ -21,6 +22,7 @@
 #include "monitor/monitor.h"
 #include "system/cpu.h"
 #include "system/cpu_model.h"
+#include "system/daemon.h"
 #include "system/mainloop.h"
 #include "system/object.h"
 #include "system/options.h"
@@ -51,7 +53,7 @@ static bool make_chardev(const char *text, const char *id, struct chardev **out,
 /* Without -serial: the terminal for -nographic (shared with the monitor), else nothing. */
 static int make_ports(struct options *o, struct error **err)
 {
-    const char *first = o->cfg.nographic ? "mon:stdio" : o->cfg.no_defaults ? NULL : "null";
+    const char *first = o->cfg.no_defaults ? NULL : o->cfg.nographic ? "mon:stdio" : "null";
     char id[32];
 
     if (o->serials->len > MACHINE_SERIAL_MAX || o->parallels->len > MACHINE_PARALLEL_MAX) {
@@ -150,6 +152,17 @@ static int make_chardevs(struct options *o, struct error **err)
 }
 
 /* --- drives ----------------------------------------------------------------------------------- */
+
+static int make_nodes(struct options *o, struct error **err)
+{
+    for (unsigned i = 0; i < o->nodes->len; i++) {
+        if (block_node_add(g_ptr_array_index(o->nodes, i), err) < 0) {
+            error_prepend(err, "-blockdev: ");
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
 
 static int make_drives(struct options *o, struct error **err)
 {
@@ -261,6 +274,7 @@ static int build_machine(struct options *o, struct error **err)
     const struct machine_class *m = machine_find(o->machine, err);
 
     if (m) {
+        o->cfg.no_defaults |= m->bare;
         monitor_init(&o->cfg, m);
     }
     if (!m || check_limits(m, o, err) < 0 || select_cpu(m, o, err) < 0 ||
@@ -283,7 +297,7 @@ static int build_machine(struct options *o, struct error **err)
             return -EINVAL;
         }
     }
-    if (make_chardevs(o, err) < 0 || make_drives(o, err) < 0 ||
+    if (make_chardevs(o, err) < 0 || make_nodes(o, err) < 0 || make_drives(o, err) < 0 ||
         accel_create_vcpus(&x86_frontend, o->cfg.smp.cpus, err) < 0 || m->init(&o->cfg, err) < 0) {
         return -EINVAL;
     }
@@ -316,6 +330,15 @@ static int write_pidfile(const char *path, struct error **err)
     }
     if (f) {
         fclose(f);
+    }
+    return 0;
+}
+
+/* Before there is any: what comes is locked, too. */
+static int lock_memory(const struct options *o, struct error **err)
+{
+    if (o->lock_memory && mlockall(MCL_CURRENT | MCL_FUTURE) < 0) {
+        return error_set_errno(err, errno, "-overcommit mem-lock=on");
     }
     return 0;
 }
@@ -357,7 +380,7 @@ int main(int argc, char **argv)
         error_report_free(err);
         return EXIT_STATUS_ERROR;
     }
-    if (mainloop_init(&err) < 0) {
+    if ((o.daemonize && daemon_begin(&err) < 0) || mainloop_init(&err) < 0) {
         error_report_free(err);
         return EXIT_STATUS_ERROR;
     }
@@ -367,7 +390,8 @@ int main(int argc, char **argv)
     object_init();
     chardev_init();
     block_init();
-    if (build_machine(&o, &err) < 0 || write_pidfile(o.pidfile, &err) < 0) {
+    if (lock_memory(&o, &err) < 0 || build_machine(&o, &err) < 0 ||
+        write_pidfile(o.pidfile, &err) < 0 || daemon_ready(&err) < 0) {
         chardev_cleanup();
         error_report_free(err);
     } else {

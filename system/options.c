@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 #include "accel/accel.h"
 #include "chardev/chardev.h"
@@ -19,6 +20,7 @@
 #include "system/version.h"
 #include "util/error.h"
 #include "util/log.h"
+#include "util/opttext.h"
 #include "util/perfmap.h"
 #include "util/trace.h"
 
@@ -48,6 +50,15 @@ static int append(GPtrArray *list, const char *text)
 {
     g_ptr_array_add(list, (void *)(uintptr_t)text);
     return 0;
+}
+
+/* The same for what may be JSON: `first` is the member that says the kind. */
+static int append_text(GPtrArray *list, const char *text, const char *first, struct error **err)
+{
+    const char *const names[] = {first, NULL};
+    const char *plain = *text == '{' ? opttext_of_json(text, names, err) : text;
+
+    return plain ? append(list, plain) : -EINVAL;
 }
 
 /* Lists of options are kept for good: fields point into them. */
@@ -224,6 +235,10 @@ static int set_name(struct options *o, const char *arg, struct error **err)
 
     int ret = apply(arg, "guest", descs, &t, "-name", err);
     o->cfg.name = t.guest;
+    error_set_guest_name(t.guest);
+    if (ret == 0 && t.process) {
+        prctl(PR_SET_NAME, t.process);
+    }
     return ret;
 }
 
@@ -338,6 +353,7 @@ FLAG_OPTION(nographic, cfg.nographic, true)
 FLAG_OPTION(nodefaults, cfg.no_defaults, true)
 FLAG_OPTION(stopped, start_stopped, true)
 FLAG_OPTION(snapshot, snapshot, true)
+FLAG_OPTION(daemonize, daemonize, true)
 FLAG_OPTION(no_acpi, cfg.acpi, false)
 FLAG_OPTION(no_hpet, cfg.hpet, false)
 STRING_OPTION(gdb, gdb)
@@ -458,6 +474,11 @@ static int set_drive(struct options *o, const char *arg, struct error **err)
     return add_drive(o, arg, -1, false, false);
 }
 
+static int set_blockdev(struct options *o, const char *arg, struct error **err)
+{
+    return append_text(o->nodes, arg, "driver", err);
+}
+
 /* --- devices ---------------------------------------------------------------------------------- */
 
 static int set_device(struct options *o, const char *arg, struct error **err)
@@ -481,7 +502,7 @@ static int set_device(struct options *o, const char *arg, struct error **err)
     }
     opt_list_free(&list);
     g_string_free(text, TRUE);
-    return ret < 0 ? ret : append(o->devices, arg);
+    return ret < 0 ? ret : append_text(o->devices, arg, "driver", err);
 }
 
 static int set_object(struct options *o, const char *arg, struct error **err)
@@ -505,7 +526,7 @@ static int set_object(struct options *o, const char *arg, struct error **err)
     }
     opt_list_free(&list);
     g_string_free(text, TRUE);
-    return ret < 0 ? ret : append(o->objects, arg);
+    return ret < 0 ? ret : append_text(o->objects, arg, "qom-type", err);
 }
 
 static int set_global(struct options *o, const char *arg, struct error **err)
@@ -535,7 +556,7 @@ static int set_chardev(struct options *o, const char *arg, struct error **err)
         chardev_help(text);
         print_and_exit(text);
     }
-    return append(o->chardevs, arg);
+    return append_text(o->chardevs, arg, "backend", err);
 }
 
 static int set_vga(struct options *o, const char *arg, struct error **err)
@@ -654,6 +675,39 @@ static int set_trace(struct options *o, const char *arg, struct error **err)
     return trace_enable(g_str_has_prefix(arg, "enable=") ? arg + strlen("enable=") : arg, err);
 }
 
+/* --- the process ------------------------------------------------------------------------------ */
+
+static int set_nothing(struct options *o, const char *arg, struct error **err)
+{
+    return 0;
+}
+
+static int set_overcommit(struct options *o, const char *arg, struct error **err)
+{
+    static const struct opt_desc descs[] = {
+        {"mem-lock", OPT_BOOL, OPT_FIELD(struct options, lock_memory)},
+        {.type = OPT_END},
+    };
+
+    return apply(arg, NULL, descs, o, "-overcommit", err);
+}
+
+static int set_msg(struct options *o, const char *arg, struct error **err)
+{
+    static const struct opt_desc descs[] = {
+        {"timestamp", OPT_BOOL, OPT_FIELD(struct error_style, timestamp)},
+        {"guest-name", OPT_BOOL, OPT_FIELD(struct error_style, guest_name)},
+        {.type = OPT_END},
+    };
+    struct error_style style = {0};
+    int ret = apply(arg, "timestamp", descs, &style, "-msg", err);
+
+    if (ret == 0) {
+        error_set_style(&style);
+    }
+    return ret;
+}
+
 /* --- files of options ------------------------------------------------------------------------- */
 
 static int set_by_name(struct options *o, const char *name, const char *arg, struct error **err);
@@ -770,6 +824,7 @@ static const struct option_row rows[] = {
     {"fdb",        "FILE",      "... nor a second", set_floppy},
     {"cdrom",      "FILE",      "CD-ROM image, as the third IDE drive", set_cdrom},
     {"drive",      "file=FILE[,if=,index=,media=,format=,readonly=,snapshot=,cache=,id=,serial=]", "a drive", set_drive},
+    {"blockdev",   "DRIVER,node-name=NAME[,file.driver=file,file.filename=FILE]...", "a named image, which devices use by drive=NAME; JSON is fine", set_blockdev},
     {"snapshot",   NULL,        "forget what the guest writes to its drives", set_snapshot},
     {"boot",       "[order=]LETTERS[,once=,menu=,strict=,splash-time=,reboot-timeout=]", "boot order: c disk, d CD-ROM, n network", set_boot},
     {"kernel",     "FILE",      "boot this Linux (bzImage, PVH ELF) or multiboot kernel", set_kernel},
@@ -807,6 +862,10 @@ static const struct option_row rows[] = {
     {"object",     "TYPE,id=ID[,PROP=VALUE...]", "make an object that devices refer to", set_object},
     {"global",     "DRIVER.PROP=VALUE", "default of a device property", set_global},
     {"readconfig", "FILE",      "options from a file", set_readconfig},
+    {"no-user-config", NULL,    "accepted: there are no configuration files to leave out", set_nothing},
+    {"daemonize",  NULL,        "go on in the background when the machine is there", set_daemonize},
+    {"overcommit", "mem-lock=on|off", "keep all memory out of swap", set_overcommit},
+    {"msg",        "[timestamp=on|off][,guest-name=on|off]", "what messages begin with", set_msg},
     {"pidfile",    "FILE",      "write the process id to FILE", set_pidfile},
     {"d",          "ITEM,...",  "what to log", set_log},
     {"D",          "FILE",      "where to (default: standard error)", set_logfile},
@@ -868,6 +927,7 @@ static void set_defaults(struct options *o)
                 .rtc_clock = "host",
             },
         .accels = g_ptr_array_new(),
+        .nodes = g_ptr_array_new(),
         .drives = g_ptr_array_new(),
         .chardevs = g_ptr_array_new(),
         .serials = g_ptr_array_new(),

@@ -87,12 +87,44 @@ void error_free(struct error *err)
     g_free(err);
 }
 
+static struct error_style report_style;
+static const char *guest_name;
+
+void error_set_style(const struct error_style *style)
+{
+    report_style = *style;
+}
+
+void error_set_guest_name(const char *name)
+{
+    guest_name = name;
+}
+
+static char *report_front(void)
+{
+    GString *front = g_string_new(NULL);
+
+    if (report_style.timestamp) {
+        GDateTime *now = g_date_time_new_now_utc();
+        char *text = g_date_time_format(now, "%FT%T");
+        g_string_append_printf(front, "%s.%06dZ ", text, g_date_time_get_microsecond(now));
+        g_free(text);
+        g_date_time_unref(now);
+    }
+    if (report_style.guest_name && guest_name)
+        g_string_append_printf(front, "%s ", guest_name);
+    return g_string_free(front, FALSE);
+}
+
 /* One write per message, so that lines of two threads do not mix. */
 static void print_message(const char *kind, const char *fmt, va_list ap)
 {
     char *text = g_strdup_vprintf(fmt, ap);
 
-    fprintf(stderr, "doppel: %s%s\n", kind, text);
+    char *front = report_front();
+
+    fprintf(stderr, "%sdoppel: %s%s\n", front, kind, text);
+    g_free(front);
     g_free(text);
 }
 

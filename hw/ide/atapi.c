@@ -439,8 +439,9 @@ static void cmd_event_status(struct ide_drive *d)
     d->buf[2] = media ? 4 : 0x80;
     st_be16(d->buf, media ? 6 : 2);
     if (media) {
-        d->buf[4] = d->media_changed ? (ready(d) ? 2 : 3) : 0;
+        d->buf[4] = d->media_changed ? (ready(d) ? 2 : 3) : d->eject_requested;
         d->buf[5] = (uint8_t)(d->tray_open | block_present(d->blk) << 1);
+        d->eject_requested &= d->media_changed;
         d->media_changed = false;
     }
     reply(d, media ? 8 : 4, ld_be16(d->packet + 7));
@@ -573,7 +574,6 @@ static void medium_changed(void *opaque)
 {
     struct ide_drive *d = opaque;
 
-    d->tray_open = d->cdrom && !block_present(d->blk);
     d->media_changed = d->unit_attention = true;
     if (d->cdrom) {
         set_sense(d, SENSE_UNIT_ATTENTION, ASC_MEDIUM_CHANGED, 0);
@@ -592,8 +592,31 @@ static bool tray_open(void *opaque)
     return d->tray_open;
 }
 
-const struct block_device_ops ide_block_ops = {
-    .media_changed = medium_changed, .tray_locked = tray_locked, .tray_open = tray_open};
+/* The user has moved it: by the button, or with force. */
+static void set_tray(void *opaque, bool open)
+{
+    struct ide_drive *d = opaque;
+
+    d->tray_open = open;
+    d->eject_requested = false;
+    medium_changed(d);
+}
+
+static void eject_request(void *opaque, bool force)
+{
+    struct ide_drive *d = opaque;
+
+    d->eject_requested = true;
+    if (force) {
+        d->locked = false;
+    }
+}
+
+const struct block_device_ops ide_cd_ops = {.media_changed = medium_changed,
+                                            .tray_locked = tray_locked,
+                                            .tray_open = tray_open,
+                                            .set_tray = set_tray,
+                                            .eject_request = eject_request};
 
 /* --- dispatch --------------------------------------------------------------------------------- */
 

@@ -460,9 +460,6 @@ void ide_channel_init(struct ide_channel *ch, struct irq *irq, const struct ide_
 void ide_channel_fini(struct ide_channel *ch)
 {
     for (unsigned i = 0; i < 2; i++) {
-        if (ch->drives[i].blk) {
-            block_detach(ch->drives[i].blk);
-        }
         g_free(ch->drives[i].buf);
     }
     mem_region_fini(&ch->cmd_io);
@@ -470,23 +467,36 @@ void ide_channel_fini(struct ide_channel *ch)
 }
 
 int ide_attach_drive(struct ide_channel *ch, unsigned unit, struct block_device *blk,
-                     struct error **err)
+                     struct device *owner, const struct ide_identity *who, struct error **err)
 {
+    const struct block_device_ops *ops = who->cdrom ? &ide_cd_ops : &ide_disk_ops;
+    const char *serial = who->serial ? who->serial : block_serial(blk);
     struct ide_drive *d = &ch->drives[unit];
 
-    if (!block_is_cdrom(blk) && !block_present(blk)) {
+    if (!who->cdrom && !block_present(blk)) {
         error_set(err, "drive '%s': a disk needs an image", block_id(blk));
         return -EINVAL;
     }
-    if (block_attach(blk, &ide_block_ops, d, err) < 0) {
+    if (block_attach(blk, ops, d, owner, err) < 0) {
         return -EBUSY;
     }
     d->blk = blk;
-    d->cdrom = block_is_cdrom(blk);
-    g_snprintf(d->serial, sizeof(d->serial), "%s",
-               block_serial(blk) ? block_serial(blk) : block_id(blk));
-    g_snprintf(d->model, sizeof(d->model), "%s", d->cdrom ? "DOPPEL DVD-ROM" : "DOPPEL HARDDISK");
+    d->cdrom = who->cdrom;
+    g_snprintf(d->serial, sizeof(d->serial), "%s", serial ? serial : block_name(blk));
+    g_snprintf(d->model, sizeof(d->model), "%s",
+               who->model   ? who->model
+               : who->cdrom ? "DOPPEL DVD-ROM"
+                            : "DOPPEL HARDDISK");
     return 0;
+}
+
+void ide_detach_drive(struct ide_channel *ch, unsigned unit)
+{
+    struct ide_drive *d = &ch->drives[unit];
+
+    block_detach(d->blk);
+    d->blk = NULL;
+    d->cdrom = false;
 }
 
 void ide_channel_reset(struct ide_channel *ch)
@@ -498,7 +508,7 @@ void ide_channel_reset(struct ide_channel *ch)
         }
         d->write_cache = true;
         d->dma_mode = 0;
-        d->tray_open = d->media_changed = false;
+        d->locked = d->media_changed = d->eject_requested = false;
         d->unit_attention = d->cdrom;
         d->sense_key = d->asc = d->ascq = 0;
         uint64_t sectors = d->blk ? block_length(d->blk) / BLOCK_SECTOR : 0;
@@ -563,6 +573,7 @@ static const struct vmstate drive_vmstate = {
             VM_BOOL(struct ide_drive, locked),
             VM_BOOL(struct ide_drive, tray_open),
             VM_BOOL(struct ide_drive, media_changed),
+            VM_BOOL(struct ide_drive, eject_requested),
             VM_BOOL(struct ide_drive, unit_attention),
             VM_U16(struct ide_drive, byte_limit),
             VM_BOOL(struct ide_drive, packet_dma),

@@ -13,6 +13,9 @@ static uint64_t total_sectors(const struct ide_drive *d)
 
 /* --- identification --------------------------------------------------------------------------- */
 
+/* A disk's medium stays; identify data tells its new size when it is asked for. */
+const struct block_device_ops ide_disk_ops = {.media_changed = NULL};
+
 /* Text in identify data: padded with spaces, the bytes of each word swapped. */
 static void put_text(uint16_t *words, const char *text, unsigned bytes)
 {

@@ -27,6 +27,7 @@ enum { BM_STS_ACTIVE = 0x01, BM_STS_ERROR = 0x02, BM_STS_INTERRUPT = 0x04, BM_ST
 struct bus_master {
     struct piix3_ide *ide;
     struct ide_channel channel;
+    struct ide_bus bus;
     struct irq irq_in; /* INTRQ of the channel */
     struct irq *irq;   /* ISA interrupt 14 or 15 */
     uint8_t cmd, status;
@@ -230,7 +231,7 @@ static int attach_drives(struct piix3_ide *s, struct error **err)
 {
     for (unsigned i = 0; i < 4; i++) {
         struct block_device *blk = block_find_drive(DRIVE_IF_IDE, (int)(i / 2), (int)(i % 2));
-        if (blk && ide_attach_drive(&s->bm[i / 2].channel, i % 2, blk, err) < 0) {
+        if (blk && ide_add_drive(&s->bm[i / 2].bus, i % 2, blk, err) < 0) {
             return -EINVAL;
         }
     }
@@ -244,6 +245,7 @@ static void piix3_ide_unrealize(struct device *dev)
     for (unsigned i = 0; i < 2; i++) {
         mem_region_del(as_io.root, &s->bm[i].channel.cmd_io);
         mem_region_del(as_io.root, &s->bm[i].channel.ctl_io);
+        ide_bus_fini(&s->bm[i].bus);
         ide_channel_fini(&s->bm[i].channel);
     }
     mem_region_fini(&s->bm_io);
@@ -262,6 +264,7 @@ static int piix3_ide_realize(struct device *dev, struct error **err)
         bm->ide = s;
         irq_init(&bm->irq_in, intrq, bm, 0);
         ide_channel_init(&bm->channel, &bm->irq_in, &dma_ops, bm);
+        ide_bus_init(&bm->bus, &bm->channel, dev);
         mem_region_add(as_io.root, ports[i][0], &bm->channel.cmd_io);
         mem_region_add(as_io.root, ports[i][1], &bm->channel.ctl_io);
         /* Decoding is on from the start: firmware looks before it sets anything. */
@@ -271,11 +274,7 @@ static int piix3_ide_realize(struct device *dev, struct error **err)
     mem_region_init_io(&s->bm_io, "ide-bus-master", 16, &bm_ops, s);
     pci_register_bar(&s->pci, 4, PCI_BAR_IO, &s->bm_io);
     update_decode(s);
-    int ret = attach_drives(s, err);
-    if (ret < 0) {
-        piix3_ide_unrealize(dev);
-    }
-    return ret;
+    return 0;
 }
 
 static void piix3_ide_reset(struct device *dev, enum reset_kind kind)
@@ -360,5 +359,5 @@ struct device *piix3_ide_create(struct pci_bus *pci, struct irq *irq14, struct i
     s->bm[0].irq = irq14;
     s->bm[1].irq = irq15;
     device_set_u64(dev, "addr", PCI_DEVFN(1, 1));
-    return device_realize(dev, &pci->bus, err) < 0 ? NULL : dev;
+    return device_realize(dev, &pci->bus, err) < 0 || attach_drives(s, err) < 0 ? NULL : dev;
 }

@@ -20,6 +20,8 @@
 #include <sys/uio.h>
 
 struct block_device;
+struct block_node;
+struct device;
 struct error;
 
 #define BLOCK_SECTOR 512u
@@ -73,7 +75,8 @@ struct block_device_ops {
     void (*media_changed)(void *opaque); /* inserted, ejected, resized */
     bool (*tray_locked)(void *opaque);
     bool (*tray_open)(void *opaque);
-    void (*eject_request)(void *opaque);
+    void (*eject_request)(void *opaque, bool force); /* the user wants the medium */
+    void (*set_tray)(void *opaque, bool open);       /* NULL: no tray, the medium stays */
 };
 
 enum block_stat_kind {
@@ -106,6 +109,7 @@ struct drive_options {
     bool readonly;
     bool snapshot;      /* writes go to a temporary overlay and are forgotten */
     bool no_flush;      /* cache=unsafe */
+    bool ignore_discard; /* discard=ignore */
     bool write_through; /* cache=writethrough, directsync */
 };
 
@@ -114,12 +118,15 @@ void block_device_free(struct block_device *dev);
 struct block_device *block_device_find(const char *id);
 void block_device_for_each(void (*fn)(struct block_device *dev, void *opaque), void *opaque);
 
-/* Claimed by the one guest device that uses it; -EBUSY if there is another. */
+/* Claimed by the one guest device that uses it; -EBUSY if there is another. `owner` may be NULL. */
 int block_attach(struct block_device *dev, const struct block_device_ops *ops, void *opaque,
-                 struct error **err);
+                 struct device *owner, struct error **err);
 void block_detach(struct block_device *dev);
 
-const char *block_id(const struct block_device *dev);
+const char *block_id(const struct block_device *dev); /* "": of a node, without a name */
+const char *block_name(const struct block_device *dev); /* the same for messages: the device's */
+char *block_owner_name(const struct block_device *dev); /* its id or path; NULL: none; g_free() */
+struct block_node *block_node_of(const struct block_device *dev); /* the medium's, or NULL */
 const struct drive_options *
 block_options(const struct block_device *dev);         /* interface, bus, unit */
 bool block_present(const struct block_device *dev);    /* is there a medium */
@@ -134,10 +141,31 @@ bool block_is_cdrom(const struct block_device *dev);
 const char *block_serial(const struct block_device *dev); /* NULL if not given */
 const struct block_stats *block_get_stats(const struct block_device *dev);
 
-/* Change the medium; an open one is drained and closed first. */
-int block_insert(struct block_device *dev, const char *file, const char *format, bool readonly,
-                 struct error **err);
+/*
+ * Media and trays, as the user moves them. Without `force` a tray the guest has locked stays shut:
+ * -EBUSY, and the guest hears that it is wanted. A medium goes in and out through an open tray only;
+ * drives without a device need none.
+ */
+bool block_removable(const struct block_device *dev);
+bool block_has_tray(const struct block_device *dev);
+bool block_has_overlay(const struct block_device *dev);
+int block_open_tray(struct block_device *dev, bool force, struct error **err);
+int block_close_tray(struct block_device *dev, struct error **err);
+int block_remove_medium(struct block_device *dev, struct error **err);
+int block_insert_node(struct block_device *dev, struct block_node *node, struct error **err);
+/* All at once: tray open, medium out (and another in, tray shut). */
 int block_eject(struct block_device *dev, bool force, struct error **err);
+int block_change(struct block_device *dev, const char *file, const char *format, bool readonly,
+                 bool force, struct error **err);
+
+/* Rounded up to a sector. The guest's device is told. */
+int block_resize(struct block_device *dev, uint64_t length, struct error **err);
+
+/* Write what the layer of snapshot=on has taken to the image below. Waits for it. */
+int block_commit(struct block_device *dev, struct error **err);
+
+/* Forget the drive: an attached one is without a medium from then on. */
+void block_device_drop(struct block_device *dev);
 
 /* The guest has moved the tray. */
 void block_tray_moved(struct block_device *dev, bool open);
@@ -151,6 +179,22 @@ int block_parse_drive(const char *text, const struct drive_options *defaults, st
 void block_init(void);    /* registers the resolver of PROP_DRIVE */
 void block_cleanup(void); /* drains, flushes and closes everything */
 
+/* --- named images ----------------------------------------------------------------------------- */
+
+/* -blockdev: "driver=raw,node-name=n,file.driver=file,file.filename=f". */
+int block_node_add(const char *text, struct error **err);
+int block_node_del(const char *name, struct error **err); /* -EBUSY while it is in use */
+struct block_node *block_node_find(const char *name);
+const char *block_node_name(const struct block_node *node);
+void block_node_for_each(void (*fn)(const struct block_node *node, void *opaque), void *opaque);
+
+struct block_node_info {
+    const char *name, *driver, *file;
+    uint64_t length; /* when it was last open */
+    bool readonly, no_flush, ignore_discard;
+};
+void block_node_describe(const struct block_node *node, struct block_node_info *info);
+
 /* --- formats -------------------------------------------------------------------------------- */
 
 /* An opened image. Formats embed it first. */
@@ -158,6 +202,7 @@ struct block_image {
     const struct block_format *format;
     uint64_t length; /* bytes, of the guest's disk */
     bool readonly;
+    bool ignore_discard;
     struct block_image *below; /* a filter's: closed with it */
 };
 
@@ -176,6 +221,8 @@ struct block_format {
                   unsigned count);
     int (*flush)(struct block_image *img);
     int (*discard)(struct block_image *img, uint64_t offset, uint64_t length); /* may be NULL */
+    int (*resize)(struct block_image *img, uint64_t length);        /* and sets it; may be NULL */
+    int (*set_readonly)(struct block_image *img, bool readonly);    /* and sets it; may be NULL */
 };
 
 #define BLOCK_FORMAT_SECTION "doppel_block_formats"
@@ -188,8 +235,12 @@ struct block_format {
 struct block_image *block_image_open(const char *file, const char *format,
                                      const struct drive_options *opts, struct error **err);
 void block_image_close(struct block_image *img);
+bool block_format_exists(const char *name);
 
 /* Puts a forgetful writable layer over `below`, which it owns from then on (on success). */
 struct block_image *block_overlay_new(struct block_image *below, struct error **err);
+bool block_is_overlay(const struct block_image *img);
+/* Nothing may be in flight. What could be written stays written after an error. */
+int block_overlay_commit(struct block_image *img);
 
 #endif

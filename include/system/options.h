@@ -15,6 +15,7 @@ struct options {
     struct machine_config cfg;
     const char *machine; /* NULL: the default */
     GPtrArray *accels;   /* const char *: "jit", in the order to try */
+    GPtrArray *nodes;    /* const char *: -blockdev */
     GPtrArray *drives;   /* struct drive_text * in the order given */
     GPtrArray *chardevs; /* const char * */
     GPtrArray *serials;  /* const char *, the short forms */
@@ -29,6 +30,8 @@ struct options {
     bool start_stopped;       /* -S */
     bool snapshot; /* every drive */
     bool display_none;
+    bool daemonize;
+    bool lock_memory; /* -overcommit mem-lock=on */
     const char *pidfile;
 };
 

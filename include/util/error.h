@@ -31,6 +31,14 @@ void error_report(const char *fmt, ...) printf_fmt(1, 2);
 void error_report_free(struct error *err);
 void warn_report(const char *fmt, ...) printf_fmt(1, 2);
 
+/* What reports begin with (-msg). The name is borrowed; NULL: none. */
+struct error_style {
+    bool timestamp;  /* UTC, ISO 8601 */
+    bool guest_name; /* error_set_guest_name()'s */
+};
+void error_set_style(const struct error_style *style);
+void error_set_guest_name(const char *name);
+
 /*
  * The candidate (from a NULL-terminated list) a mistyped word was most likely
  * meant to be, or NULL if none is close.

@@ -954,7 +954,7 @@ START_TEST(test_atapi_media)
     ck_assert_uint_eq(reply[4], 3); /* removed */
     ck_assert_uint_eq(reply[5], 1);
     PACKET(0x1e, 0, 0, 0, 0);
-    ck_assert_int_eq(block_insert(blk, cd_path, "raw", true, &err), 0);
+    ck_assert_int_eq(block_change(blk, cd_path, "raw", true, false, &err), 0);
     ck_assert_uint_eq(sense(), 0x062800); /* asking for it takes it */
     ck_assert_int_eq(PACKET(0x00), 0);
     PACKET(0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8);

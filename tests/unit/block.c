@@ -228,6 +228,24 @@ static void media_changed(void *opaque)
     changes++;
 }
 
+static bool open_tray;
+static unsigned eject_requests;
+
+static bool tray_is_open(void *opaque)
+{
+    return open_tray;
+}
+
+static void set_tray(void *opaque, bool open)
+{
+    open_tray = open;
+}
+
+static void eject_request(void *opaque, bool force)
+{
+    eject_requests++;
+}
+
 static bool tray_locked(void *opaque)
 {
     return locked;
@@ -236,7 +254,10 @@ static bool tray_locked(void *opaque)
 START_TEST(test_media)
 {
     static const struct block_device_ops ops = {.media_changed = media_changed,
-                                                .tray_locked = tray_locked};
+                                                .tray_locked = tray_locked,
+                                                .tray_open = tray_is_open,
+                                                .set_tray = set_tray,
+                                                .eject_request = eject_request};
     struct error *err = NULL;
     struct block_device *d;
     uint8_t buf[512];
@@ -245,16 +266,16 @@ START_TEST(test_media)
     d = open_drive("if=ide,media=cdrom,id=d");
     ck_assert(!block_present(d) && block_is_cdrom(d) && block_length(d) == 0);
     ck_assert_int_eq(request(d, BLOCK_READ, 0, buf, 512), -ENOMEDIUM);
-    ck_assert_int_eq(block_attach(d, &ops, NULL, &err), 0);
-    ck_assert_int_eq(block_attach(d, &ops, NULL, &err), -EBUSY);
+    ck_assert_int_eq(block_attach(d, &ops, NULL, NULL, &err), 0);
+    ck_assert_int_eq(block_attach(d, &ops, NULL, NULL, &err), -EBUSY);
     error_free(err);
     err = NULL;
-    ck_assert_int_lt(block_insert(d, "/nonexistent", NULL, false, &err), 0);
+    ck_assert_int_lt(block_change(d, "/nonexistent", NULL, false, false, &err), 0);
     ck_assert(strstr(error_msg(err), "/nonexistent") != NULL);
     error_free(err);
     err = NULL;
     ck_assert_uint_eq(changes, 0);
-    ck_assert_int_eq(block_insert(d, file, NULL, false, &err), 0);
+    ck_assert_int_eq(block_change(d, file, NULL, false, false, &err), 0);
     ck_assert_uint_eq(changes, 1);
     ck_assert(block_readonly(d));
     ck_assert_int_eq(request(d, BLOCK_READ, 0, buf, 512), 0);
@@ -263,9 +284,20 @@ START_TEST(test_media)
     error_free(err);
     err = NULL;
     ck_assert(block_present(d));
+    ck_assert_uint_eq(eject_requests, 1);
+    ck_assert(!open_tray);
+    ck_assert_int_eq(block_remove_medium(d, NULL), -EBUSY);
     ck_assert_int_eq(block_eject(d, true, &err), 0);
-    ck_assert(!block_present(d));
+    ck_assert(!block_present(d) && open_tray);
     ck_assert_uint_eq(changes, 2);
+    ck_assert_int_eq(block_close_tray(d, &err), 0);
+    ck_assert(!open_tray);
+    locked = false;
+    ck_assert_int_eq(block_open_tray(d, false, &err), 0);
+    ck_assert_int_eq(block_open_tray(d, false, &err), 0);
+    ck_assert(open_tray);
+    block_device_drop(d); /* as soon as nobody uses it */
+    ck_assert_ptr_null(block_device_find("d"));
     block_detach(d);
     block_cleanup();
 }
@@ -368,5 +400,113 @@ START_TEST(test_bad_files)
 }
 END_TEST
 
-TEST_MAIN("block", test_raw, test_many_pieces, test_snapshot, test_readonly, test_media,
+static int node(const char *text, struct error **err)
+{
+    char *full = g_strdup_printf("%s,file.filename=", text);
+    char **parts = g_strsplit(file, ",", -1), *escaped = g_strjoinv(",,", parts);
+    char *whole = g_strconcat(full, escaped, NULL);
+    int ret = block_node_add(whole, err);
+
+    g_strfreev(parts);
+    g_free(escaped);
+    g_free(full);
+    g_free(whole);
+    return ret;
+}
+
+START_TEST(test_nodes)
+{
+    static const char *const bad[] = {
+        "driver=raw,node-name=n,read-only=on", /* twice */
+        "driver=raw", "driver=nosuch,node-name=x", "driver=raw,node-name=-x", "node-name=x",
+        "driver=raw,node-name=x,cache.direct=on", "driver=raw,node-name=x,detect=on",
+        "driver=raw,node-name=d",
+    };
+    struct error *err = NULL;
+    uint8_t buf[512];
+
+    setup();
+    struct block_device *d = open_drive("if=none,id=d");
+    ck_assert_int_eq(node("driver=raw,node-name=n,discard=unmap", &err), 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        ck_assert_msg(node(bad[i], &err) < 0, "%s", bad[i]);
+        ck_assert_ptr_nonnull(err);
+        error_free(err);
+        err = NULL;
+    }
+    ck_assert_int_lt(block_node_add("driver=file,node-name=x,filename=/nonexistent/x", NULL), 0);
+    ck_assert_int_lt(block_node_add("driver=raw,node-name=x,file=nosuch", NULL), 0);
+    ck_assert_int_eq(block_insert_node(d, block_node_find("n"), &err), 0);
+    ck_assert(block_node_of(d) == block_node_find("n"));
+    ck_assert_int_eq(block_insert_node(d, block_node_find("n"), NULL), -EBUSY);
+    ck_assert_int_eq(request(d, BLOCK_READ, 5 * 512, buf, 512), 0);
+    ck_assert_uint_eq(buf[0], 5);
+    ck_assert_int_eq(request(d, BLOCK_DISCARD, 4096, NULL, 4096), 0);
+    ck_assert_uint_eq(on_disk(4096), 0);
+    ck_assert_int_eq(block_node_del("n", NULL), -EBUSY);
+    ck_assert_int_eq(block_remove_medium(d, &err), 0);
+    ck_assert_int_eq(block_node_del("n", &err), 0);
+    ck_assert_int_eq(block_node_del("n", NULL), -ENOENT);
+    /* a file and a format on it, that must go first */
+    g_chmod(file, 0400);
+    char **parts = g_strsplit(file, ",", -1), *escaped = g_strjoinv(",,", parts);
+    char *text = g_strdup_printf("driver=file,node-name=f,auto-read-only=on,filename=%s", escaped);
+    ck_assert_int_eq(block_node_add(text, &err), 0);
+    ck_assert_int_eq(block_node_add("driver=raw,node-name=r,file=f", &err), 0);
+    ck_assert_int_eq(block_node_del("f", NULL), -EBUSY);
+    ck_assert_int_eq(block_insert_node(d, block_node_find("r"), &err), 0);
+    ck_assert_int_eq(request(d, BLOCK_DISCARD, 8192, NULL, 4096), block_readonly(d) ? -EROFS : 0);
+    ck_assert_uint_eq(on_disk(8192), 16); /* discard=ignore is the default */
+    block_device_drop(d);
+    ck_assert_int_eq(block_node_del("r", &err), 0);
+    ck_assert_int_eq(block_node_del("f", &err), 0);
+    g_strfreev(parts);
+    g_free(escaped);
+    g_free(text);
+    block_cleanup();
+}
+END_TEST
+
+START_TEST(test_resize)
+{
+    uint8_t buf[1024], ones[512];
+    struct stat st;
+
+    setup();
+    memset(ones, 0xee, sizeof(ones));
+    struct block_device *d = open_drive("file=%s,format=raw,id=d");
+    ck_assert_int_eq(block_resize(d, 100 * 512 + 1, NULL), 0);
+    ck_assert_uint_eq(block_length(d), 101 * 512);
+    ck_assert_int_eq(request(d, BLOCK_READ, 99 * 512, buf, 1024), 0);
+    ck_assert(buf[511] == 99 && buf[512] == 0);
+    ck_assert_int_eq(block_resize(d, 10 * 512, NULL), 0);
+    ck_assert_int_eq(request(d, BLOCK_READ, 10 * 512, buf, 512), -EIO);
+    ck_assert_int_lt(block_resize(d, 0, NULL), 0);
+    ck_assert_int_lt(block_resize(d, UINT64_MAX - 511, NULL), 0);
+    ck_assert_int_lt(block_commit(d, NULL), 0); /* no overlay */
+    block_device_drop(d);
+    /* an overlay alone, then with what is below */
+    d = open_drive("file=%s,format=raw,id=d,snapshot=on");
+    ck_assert_int_eq(block_resize(d, 40 * 512, NULL), 0);
+    ck_assert_int_eq(request(d, BLOCK_READ, 9 * 512, buf, 1024), 0);
+    ck_assert(buf[511] == 9 && buf[512] == 0);
+    ck_assert_int_eq(request(d, BLOCK_WRITE, 30 * 512, ones, 512), 0);
+    ck_assert_int_eq(stat(file, &st), 0);
+    ck_assert_int_eq(st.st_size, 10 * 512);
+    ck_assert_int_eq(block_commit(d, NULL), 0);
+    ck_assert_int_eq(stat(file, &st), 0);
+    ck_assert_int_eq(st.st_size, 40 * 512);
+    ck_assert(on_disk(30 * 512) == 0xee && on_disk(9 * 512) == 9 && on_disk(31 * 512) == 0);
+    ck_assert_int_eq(request(d, BLOCK_WRITE, 0, ones, 512), 0); /* kept apart again */
+    ck_assert_uint_eq(on_disk(0), 0);
+    ck_assert_int_eq(request(d, BLOCK_READ, 0, buf, 512), 0);
+    ck_assert_uint_eq(buf[0], 0xee);
+    block_cleanup();
+    d = open_drive("file=%s,format=raw,id=d,readonly=on");
+    ck_assert_int_lt(block_resize(d, 512, NULL), 0);
+    block_cleanup();
+}
+END_TEST
+
+TEST_MAIN("block", test_nodes, test_resize, test_raw, test_many_pieces, test_snapshot, test_readonly, test_media,
           test_places, test_bad_drives, test_bad_files)

@@ -8,6 +8,7 @@
 #define HW_IDE_IDE_H
 
 #include "block/block.h"
+#include "hw/core/device.h"
 #include "hw/core/irq.h"
 #include "hw/core/memory.h"
 
@@ -74,7 +75,7 @@ struct ide_drive {
     /* ATAPI */
     uint8_t packet[12];
     uint8_t sense_key, asc, ascq;
-    bool locked, tray_open, media_changed, unit_attention;
+    bool locked, tray_open, media_changed, eject_requested, unit_attention;
     uint16_t byte_limit; /* of a DRQ block, set by the host */
     bool packet_dma;
     uint32_t sector_size; /* of the running read: 2048 or 2352 */
@@ -100,8 +101,24 @@ void ide_channel_init(struct ide_channel *ch, struct irq *irq, const struct ide_
                       void *dma_opaque);
 void ide_channel_fini(struct ide_channel *ch);
 void ide_channel_reset(struct ide_channel *ch); /* RESET#, power-on */
+
+/* What a drive says it is; strings may be NULL. */
+struct ide_identity {
+    const char *serial, *model;
+    bool cdrom;
+};
 int ide_attach_drive(struct ide_channel *ch, unsigned unit, struct block_device *blk,
-                     struct error **err);
+                     struct device *owner, const struct ide_identity *who, struct error **err);
+void ide_detach_drive(struct ide_channel *ch, unsigned unit);
+
+/* The bus of a channel: its devices are ide-hd and ide-cd (drive.c). */
+struct ide_bus {
+    struct bus bus;
+    struct ide_channel *channel;
+};
+void ide_bus_init(struct ide_bus *bus, struct ide_channel *channel, struct device *parent);
+void ide_bus_fini(struct ide_bus *bus);
+int ide_add_drive(struct ide_bus *bus, unsigned unit, struct block_device *blk, struct error **err);
 extern const struct vmstate ide_channel_vmstate;
 
 /* The guest has started the DMA engine. */
@@ -124,7 +141,7 @@ void ide_atapi_block_done(struct ide_drive *d);
 void ide_disk_dma_start(struct ide_drive *d);
 void ide_atapi_dma_start(struct ide_drive *d);
 void ide_begin_pio(struct ide_drive *d, enum ide_phase phase, uint32_t pos, uint32_t len);
-extern const struct block_device_ops ide_block_ops;
+extern const struct block_device_ops ide_cd_ops, ide_disk_ops;
 
 /* clang-format off */
 enum { IDE_STS_ERR = 0x01, IDE_STS_DRQ = 0x08, IDE_STS_DSC = 0x10, IDE_STS_DF = 0x20, IDE_STS_DRDY = 0x40,

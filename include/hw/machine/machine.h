@@ -54,6 +54,7 @@ struct machine_class {
     const char *alias;
     const char *help;
     bool is_default;
+    bool bare; /* no devices by default */
     unsigned max_cpus;
     const char *default_cpu;
     uint64_t min_ram, max_ram;

@@ -4,7 +4,8 @@
  * CopyRect (RFC 6143 sections 7.7.1, 7.7.2), the pointer's shape (7.8.1, and rfbproto's Cursor With
  * Alpha), LastRect (rfbproto).
  */
-#include "ui/vnc/enc_int.h"
+#include "ui/vnc/enc_tight.h"
+#include "ui/vnc/enc_zlib.h"
 
 #define SIDE_MAX            16384u
 #define COMPRESSION_DEFAULT 6
@@ -48,7 +49,9 @@ static const struct encoding {
     unsigned (*encode)(struct vnc_encoder *e, const struct vnc_image *img, const struct vnc_rect *r,
                        GByteArray *out);
 } encodings[] = {
-    {VNC_ENCODING_RAW, enc_raw},
+    {VNC_ENCODING_RAW, enc_raw},         {VNC_ENCODING_HEXTILE, enc_hextile},
+    {VNC_ENCODING_ZLIB, enc_zlib},       {VNC_ENCODING_TIGHT, enc_tight},
+    {VNC_ENCODING_TIGHT_PNG, enc_tight}, {VNC_ENCODING_ZRLE, enc_zrle},
 };
 
 static const struct encoding *find_encoding(int32_t number)
@@ -67,6 +70,7 @@ struct vnc_encoder *vnc_encoder_new(void)
 {
     struct vnc_encoder *e = g_new0(struct vnc_encoder, 1);
 
+    e->plain = g_byte_array_new();
     e->allow_lossy = true;
     e->adapt_quality = e->adapt_compression = -1;
     vnc_encoder_set_encodings(e, NULL, 0);
@@ -77,7 +81,10 @@ struct vnc_encoder *vnc_encoder_new(void)
 void vnc_encoder_free(struct vnc_encoder *e)
 {
     if (e) {
+        enc_streams_close(e);
+        enc_jpeg_fini(e);
         enc_lossy_fini(&e->lossy);
+        g_byte_array_free(e->plain, TRUE);
         g_free(e->values);
         g_free(e);
     }

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+test-y += tests/ui/enc
+test-obj-y += tests/ui/rfb_decode.o

@@ -4,11 +4,11 @@
 
 #include "hw/core/clock.h"
 #include "hw/core/device.h"
-#include "hw/display/vga.h"
 #include "monitor/internal.h"
 #include "monitor/keys.h"
 #include "ui/display.h"
 #include "ui/picture.h"
+#include "ui/text.h"
 #include "ui/input.h"
 
 #define KEYS_MAX        16u
@@ -345,15 +345,10 @@ json_t *qmp_screendump(struct monitor *m, json_t *args, struct error **err)
     return ret < 0 ? NULL : qmp_empty();
 }
 
-static bool is_vga(struct device *dev, void *opaque)
-{
-    return !strcmp(dev->cls->name, "VGA");
-}
-
 void hmp_info_screen(struct monitor *m, json_t *args)
 {
-    struct device *dev = device_for_each(is_vga, NULL);
-    char *text = dev ? vga_text_dump(vga_pci_chip(dev)) : NULL;
+    struct display *d = display_find(NULL, 0);
+    char *text = d ? text_dump(display_source_of(d)) : NULL;
 
     mon_puts(m, text ? text : "The screen is not in text mode.\n");
     g_free(text);

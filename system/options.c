@@ -561,18 +561,15 @@ static int set_chardev(struct options *o, const char *arg, struct error **err)
 
 static int set_vga(struct options *o, const char *arg, struct error **err)
 {
-    static const char *const cards[] = {"std", "none", NULL};
-
     if (asks_for_help(arg)) {
-        print_and_exit(g_string_new("std   standard VGA with VBE (default)\nnone  no graphics\n"));
+        GString *text = g_string_new(NULL);
+        for (const struct machine_card *c = machine_cards; c->name; c++) {
+            g_string_append_printf(text, "%-8s %s\n", c->name, c->help);
+        }
+        print_and_exit(text);
     }
-    if (strcmp(arg, "std") && strcmp(arg, "none")) {
-        error_set(err, "-vga: unknown card '%s'%s; -vga help lists them", arg,
-                  util_did_you_mean(arg, cards));
-        return -EINVAL;
-    }
-    o->cfg.vga = arg;
-    return 0;
+    o->cfg.vga = machine_find_card(arg, err);
+    return o->cfg.vga ? 0 : -EINVAL;
 }
 
 static int set_display(struct options *o, const char *arg, struct error **err)
@@ -844,7 +841,7 @@ static const struct option_row rows[] = {
     {"nographic",  NULL,        "no display; serial port and monitor on this terminal", set_nographic},
     {"display",    "none",      "how the screen is shown", set_display},
     {"vnc",        "none",      "VNC server", set_vnc},
-    {"vga",        "std|none",  "graphics card", set_vga},
+    {"vga",        "CARD",      "graphics card", set_vga},
     {"nic",        "none",      "network card", set_net},
     {"net",        "none",      "as -nic", set_net},
     {"no-reboot",  NULL,        "end when the guest resets", set_no_reboot},

@@ -328,6 +328,20 @@ static bool shape_matches(const struct field_header *h, const struct vm_field *f
            want <= f->count && h->elem_size == (is_struct(f) ? 0 : f->elem_size);
 }
 
+/* Room for what follows. An element takes at least a byte of the stream. */
+static int allocate(struct vm_stream *s, const struct vm_field *f, void *state, uint64_t count,
+                    struct error **err)
+{
+    void **p = (void **)((char *)state + f->offset);
+
+    if (count > s->len - s->pos)
+        return truncated(f->name, err);
+    *p = count ? g_try_malloc0_n(count, f->elem_size) : NULL;
+    if (count && !*p)
+        return error_set_errno(err, ENOMEM, "saved state '%s'", f->name);
+    return 0;
+}
+
 static int load_field(struct vm_stream *s, const struct vm_field *f, void *state, unsigned depth,
                       struct error **err)
 {
@@ -341,7 +355,9 @@ static int load_field(struct vm_stream *s, const struct vm_field *f, void *state
                   f->name);
         return -EINVAL;
     }
-    if (f->kind == VM_KIND_VBUFFER)
+    if (f->alloc)
+        ret = allocate(s, f, state, h.count, err);
+    if (f->kind == VM_KIND_VBUFFER && !ret)
         return vm_stream_get(s, element(f, state, 0), h.count) ? 0 : truncated(f->name, err);
     for (uint32_t i = 0; i < h.count && !ret; i++)
         ret = load_element(s, f, element(f, state, i), depth, err);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the VGA shows: modes, colours and text derived from its registers; every value is checked
+/* What the VGA shows: modes and colours derived from its registers; every value is checked
  * here, since guests store what they like. */
 #include "vga_int.h"
-
-#include <glib.h>
 
 /* --- the VGA's own modes ---------------------------------------------------------------------- */
 
@@ -209,49 +207,3 @@ const struct display_source_ops vga_source_ops = {
     .memory = source_memory,
     .fetch_dirty = source_fetch_dirty,
 };
-
-/* --- text ------------------------------------------------------------------------------------- */
-
-/* Code page 437 from 80h on. */
-static const char upper_half[] = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»"
-                                 "░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀"
-                                 "αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■ ";
-
-static void append_char(GString *out, uint8_t c)
-{
-    if (c >= 0x80) {
-        const char *p = g_utf8_offset_to_pointer(upper_half, c - 0x80);
-        g_string_append_unichar(out, g_utf8_get_char(p));
-    } else {
-        g_string_append_c(out, c == 0 || c == 0x7f ? ' ' : c < 0x20 ? '.' : (char)c);
-    }
-}
-
-static void append_row(GString *out, const struct vga *s, const struct display_mode *m, unsigned y)
-{
-    gsize line = out->len;
-
-    for (unsigned x = 0; x < m->columns; x++) {
-        uint32_t addr = display_plane_address(m, m->start + y * m->stride + x, 0);
-        append_char(out, ram_ptr(s->vram.ram)[addr * 4]);
-    }
-    while (out->len > line && out->str[out->len - 1] == ' ') {
-        g_string_truncate(out, out->len - 1);
-    }
-    g_string_append_c(out, '\n');
-}
-
-char *vga_text_dump(struct vga *s)
-{
-    struct display_mode m;
-
-    source_mode(s, &m);
-    if (m.kind != DISPLAY_TEXT) {
-        return NULL;
-    }
-    GString *out = g_string_new(NULL);
-    for (unsigned y = 0; y < m.rows; y++) {
-        append_row(out, s, &m, y);
-    }
-    return g_string_free(out, FALSE);
-}

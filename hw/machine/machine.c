@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of machines. */
+/* The tables of machines and of graphics cards. */
 #include "hw/machine/machine.h"
 
 #include "util/error.h"
@@ -58,4 +58,28 @@ void machine_for_each(void (*fn)(const struct machine_class *cls, void *opaque),
     {
         fn(*p, opaque);
     }
+}
+
+/* --- graphics cards ----------------------------------------------------------------------------- */
+
+const struct machine_card machine_cards[] = {
+    {"std", "standard VGA with VBE (default)", "VGA"},
+    {"virtio", "VGA that becomes a virtio display, for guests with a driver", "virtio-vga"},
+    {"none", "no graphics", NULL},
+    {.name = NULL},
+};
+
+const struct machine_card *machine_find_card(const char *name, struct error **err)
+{
+    const char *names[ARRAY_SIZE(machine_cards)] = {NULL};
+
+    for (unsigned i = 0; machine_cards[i].name; i++) {
+        if (!strcmp(machine_cards[i].name, name)) {
+            return &machine_cards[i];
+        }
+        names[i] = machine_cards[i].name;
+    }
+    error_set(err, "-vga: unknown card '%s'%s; -vga help lists them", name,
+              util_did_you_mean(name, names));
+    return NULL;
 }

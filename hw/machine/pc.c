@@ -229,11 +229,13 @@ static int make_isa_devices(struct error **err)
 
 /* --- PCI -------------------------------------------------------------------------------------- */
 
-static bool has_vga(void)
+/* The device of the graphics card, NULL for none. */
+static const char *vga_device(void)
 {
-    bool wanted = pc.cfg->vga ? strcmp(pc.cfg->vga, "none") != 0 : !pc.cfg->no_defaults;
-
-    return wanted && device_class_find("VGA");
+    if (!pc.cfg->vga && pc.cfg->no_defaults) {
+        return NULL;
+    }
+    return (pc.cfg->vga ? pc.cfg->vga : &machine_cards[0])->device;
 }
 
 static int make_pci_devices(struct error **err)
@@ -244,7 +246,8 @@ static int make_pci_devices(struct error **err)
         return -EINVAL;
     }
     rtc_set_alarm_output(pc.rtc, &piix4_pm_acpi(pm)->alarm_in);
-    return !has_vga() || make("VGA", &pc.pci->bus, err) ? 0 : -EINVAL;
+    const char *vga = vga_device();
+    return !vga || make(vga, &pc.pci->bus, err) ? 0 : -EINVAL;
 }
 
 /* --- tables and boot -------------------------------------------------------------------------- */
@@ -288,7 +291,7 @@ static int prepare_kernel(struct acpi_tables *acpi, struct smbios_tables smbios,
                                  .below_4g = pc.below_4g,
                                  .acpi = acpi,
                                  .smbios = smbios,
-                                 .screen = has_vga()};
+                                 .screen = vga_device() != NULL};
     pc.direct.reset = reset_for_direct_boot;
     reset_handler_add(&pc.direct); /* before the images, which want RAM below 1 MiB writable */
     int ret = boot_load(&pc.plan, err);

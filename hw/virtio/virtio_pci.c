@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Virtio over PCI: VIRTIO 1.2, 4.1; the legacy interface is 4.1.4.8. Layout: BAR 0 legacy ports,
- * BAR 1 MSI-X, BAR 4 the modern structures, one page each.
+ * BAR 1 MSI-X, BAR 4 the modern structures, one page each, unless the device says otherwise.
  */
 #include "hw/virtio/virtio_pci.h"
 
@@ -26,8 +26,7 @@
 
 #define QUEUES_OF_THEIR_OWN 16 /* vectors, that is */
 
-#define DEVICE_ID_MODERN       0x1040u
-#define DEVICE_ID_TRANSITIONAL 0x1000u
+#define DEVICE_ID_MODERN 0x1040u
 
 const struct prop_enum virtio_pci_auto_names[] = {
     {"off", VIRTIO_PCI_OFF}, {"on", VIRTIO_PCI_ON}, {"auto", VIRTIO_PCI_AUTO}, {NULL, 0}};
@@ -500,8 +499,8 @@ static int add_cap(struct virtio_pci *s, enum cap_type type, uint32_t off, uint3
     uint8_t *c = s->pci.config + cap;
     c[CAP_LEN] = (uint8_t)size;
     c[CAP_TYPE] = (uint8_t)type;
-    c[CAP_BAR] = type == CAP_PCI ? 0 : MODERN_BAR;
-    st_le32(c + CAP_OFFSET, off);
+    c[CAP_BAR] = type == CAP_PCI ? 0 : s->modern_bar;
+    st_le32(c + CAP_OFFSET, type == CAP_PCI ? 0 : s->modern_start + off);
     st_le32(c + CAP_LENGTH, len);
     return cap;
 }
@@ -539,7 +538,8 @@ static struct mem_region *window_region(struct virtio_pci *s, uint32_t *off, uin
     if (c[CAP_BAR] == LEGACY_BAR && s->has_legacy && range_fits(*off, *len, s->legacy_io.size)) {
         return &s->legacy_io;
     }
-    if (c[CAP_BAR] != MODERN_BAR || !range_fits(*off, *len, MODERN_SIZE)) {
+    *off -= s->modern_start;
+    if (c[CAP_BAR] != s->modern_bar || !range_fits(*off, *len, MODERN_SIZE)) {
         return NULL;
     }
     struct mem_region *page = pages[*off / PAGE];
@@ -585,9 +585,21 @@ static bool class_ends_with(const struct virtio_pci *s, const char *end)
     return g_str_has_suffix(s->pci.dev.cls->name, end);
 }
 
+/* 4.1.2.3; 0: there is none. */
+static uint16_t transitional_id(enum virtio_id id)
+{
+    static const uint16_t ids[] = {
+        [VIRTIO_ID_NET] = 0x1000,     [VIRTIO_ID_BLOCK] = 0x1001, [VIRTIO_ID_BALLOON] = 0x1002,
+        [VIRTIO_ID_CONSOLE] = 0x1003, [VIRTIO_ID_SCSI] = 0x1004,  [VIRTIO_ID_RNG] = 0x1005,
+        [VIRTIO_ID_9P] = 0x1009,
+    };
+
+    return id < ARRAY_SIZE(ids) ? ids[id] : 0;
+}
+
 static int choose_interfaces(struct virtio_pci *s, struct error **err)
 {
-    bool only_modern = class_ends_with(s, "-non-transitional");
+    bool only_modern = class_ends_with(s, "-non-transitional") || !transitional_id(s->dev->ops->id);
     bool both = !only_modern && class_ends_with(s, "-transitional");
 
     s->has_legacy = both || (!only_modern && s->prop_disable_legacy != VIRTIO_PCI_ON);
@@ -606,17 +618,6 @@ static int choose_interfaces(struct virtio_pci *s, struct error **err)
         return -EINVAL;
     }
     return 0;
-}
-
-static uint16_t transitional_id(enum virtio_id id)
-{
-    static const uint8_t offsets[] = {
-        [VIRTIO_ID_NET] = 0,     [VIRTIO_ID_BLOCK] = 1, [VIRTIO_ID_BALLOON] = 2,
-        [VIRTIO_ID_CONSOLE] = 3, [VIRTIO_ID_SCSI] = 4,  [VIRTIO_ID_RNG] = 5,
-        [VIRTIO_ID_9P] = 9,
-    };
-
-    return (uint16_t)(DEVICE_ID_TRANSITIONAL + offsets[id]);
 }
 
 static void init_ids(struct virtio_pci *s)
@@ -654,15 +655,16 @@ static void init_regions(struct virtio_pci *s)
         legacy *= 2;
     }
     mem_region_init_io(&s->legacy_io, "virtio-legacy", legacy, &legacy_ops, s);
-    mem_region_init_container(&s->modern, "virtio-modern", MODERN_SIZE);
+    mem_region_init_container(&s->modern, "virtio-modern",
+                              s->modern_start ? 2 * MODERN_SIZE : MODERN_SIZE);
     mem_region_init_io(&s->common, "virtio-common", PAGE, &common_ops, s);
     mem_region_init_io(&s->isr, "virtio-isr", PAGE, &isr_ops, s);
     mem_region_init_io(&s->config, "virtio-config", PAGE, &config_ops, s);
     mem_region_init_io(&s->notify, "virtio-notify", PAGE, &notify_ops, s);
-    mem_region_add(&s->modern, COMMON_OFF, &s->common);
-    mem_region_add(&s->modern, ISR_OFF, &s->isr);
-    mem_region_add(&s->modern, CONFIG_OFF, &s->config);
-    mem_region_add(&s->modern, NOTIFY_OFF, &s->notify);
+    mem_region_add(&s->modern, s->modern_start + COMMON_OFF, &s->common);
+    mem_region_add(&s->modern, s->modern_start + ISR_OFF, &s->isr);
+    mem_region_add(&s->modern, s->modern_start + CONFIG_OFF, &s->config);
+    mem_region_add(&s->modern, s->modern_start + NOTIFY_OFF, &s->notify);
 }
 
 static void fini_regions(struct virtio_pci *s)
@@ -683,7 +685,7 @@ static int add_interrupts(struct virtio_pci *s, struct error **err)
         /* For many queues drivers share one vector anyway. */
         vectors = s->dev->queue_count > QUEUES_OF_THEIR_OWN ? 2 : s->dev->queue_count + 1;
     }
-    return vectors ? pci_msix_init_bar(&s->pci, MIN(vectors, 2048u), MSIX_BAR, err) : 0;
+    return vectors ? pci_msix_init_bar(&s->pci, MIN(vectors, 2048u), s->msix_bar, err) : 0;
 }
 
 int virtio_pci_realize(struct virtio_pci *s, struct virtio_device *dev, struct error **err)
@@ -694,6 +696,8 @@ int virtio_pci_realize(struct virtio_pci *s, struct virtio_device *dev, struct e
     dev->transport = &transport;
     dev->transport_opaque = s;
     dev->as = s->pci.dma_as;
+    s->modern_bar = s->modern_bar ? s->modern_bar : MODERN_BAR;
+    s->msix_bar = s->msix_bar ? s->msix_bar : MSIX_BAR;
     ret = choose_interfaces(s, err);
     if (ret < 0) {
         return ret;
@@ -710,7 +714,7 @@ int virtio_pci_realize(struct virtio_pci *s, struct virtio_device *dev, struct e
         pci_register_bar(&s->pci, LEGACY_BAR, PCI_BAR_IO, &s->legacy_io);
     }
     if (s->has_modern) {
-        pci_register_bar(&s->pci, MODERN_BAR, PCI_BAR_MEM64 | PCI_BAR_PREFETCH, &s->modern);
+        pci_register_bar(&s->pci, s->modern_bar, PCI_BAR_MEM64 | PCI_BAR_PREFETCH, &s->modern);
     }
     virtio_pci_reset(s);
     return 0;

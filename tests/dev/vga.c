@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* VGA: registers, write and read modes, the window, DISPI, EDID, text dump, random accesses. */
 #include "hw/display/vga.h"
+#include "ui/text.h"
 
 #include "tests/dev/pcibus.h"
 
@@ -393,27 +394,27 @@ START_TEST(test_text_dump)
     char **lines;
 
     setup();
-    ck_assert_ptr_null(vga_text_dump(vga));
+    ck_assert_ptr_null(text_dump(&vga->source));
     text();
     print(0, "Hello,");
     print(80, "\xc9\xcd\xbb world");
-    print(160 * 3, "x");
+    print(160 * 3, "x\xdb\x01\x7f\xff");
     m = mode();
     ck_assert_int_eq(m.kind, DISPLAY_TEXT);
     ck_assert_uint_eq(m.width, 720);
     ck_assert_uint_eq(m.height, 400);
     ck_assert_uint_eq(m.columns, 80);
     ck_assert_uint_eq(m.rows, 25);
-    dump = vga_text_dump(vga);
+    dump = text_dump(&vga->source);
     lines = g_strsplit(dump, "\n", -1);
     ck_assert_uint_eq(g_strv_length(lines), 26);
     ck_assert_str_eq(lines[0], "Hello,");
     ck_assert_str_eq(lines[1], "╔═╗ world");
-    ck_assert_str_eq(lines[6], "x");
+    ck_assert_str_eq(lines[6], "x█☺⌂");
     g_strfreev(lines);
     g_free(dump);
     crtc(0xd, 80); /* scrolled by one row */
-    dump = vga_text_dump(vga);
+    dump = text_dump(&vga->source);
     ck_assert(g_str_has_prefix(dump, "╔═╗ world\n"));
     g_free(dump);
     device_free(dev);
@@ -548,7 +549,7 @@ static void check_source(void)
     uint32_t colours[256];
 
     vga->source.ops->palette(vga->source.opaque, colours);
-    g_free(vga_text_dump(vga));
+    g_free(text_dump(&vga->source));
     if (m.kind == DISPLAY_LINEAR)
         ck_assert_uint_le(m.start + m.stride * (m.height - 1) + m.width * ((m.depth + 7) / 8),
                           vga->vram_size);

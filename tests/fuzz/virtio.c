@@ -15,6 +15,7 @@
 #include "hw/acpi/piix4_pm.h"
 #include "hw/virtio/balloon.h"
 #include "tests/dev/fakechr.h"
+#include "ui/display.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -73,6 +74,40 @@ static void do_available(struct stream *s)
 static void do_data(struct stream *s)
 {
     mem_put(VDRV_DATA + take(s, 2) % 0x2000, take(s, 8), 8);
+}
+
+/* A command of a GPU with an answer; small numbers, so that some of it makes sense. */
+static void do_gpu(struct stream *s)
+{
+    static const uint16_t types[] = {0x100, 0x101, 0x102, 0x103, 0x104, 0x105, 0x106, 0x107, 0x10a};
+    unsigned queue = (unsigned)take(s, 1) % 4 == 3;
+    gpa_t base = VDRV_RINGS + queue * 0x10000ull, avail = base + 0x8000;
+    struct vbuf out = {VDRV_DATA, 64, false}, in = {VDRV_DATA + 0x1000, 2048, true};
+
+    addr_space_set(&as_memory, VDRV_DATA, 0, 24);
+    mem_put(VDRV_DATA, queue ? 0x300 + take(s, 1) % 2 : types[take(s, 1) % ARRAY_SIZE(types)], 4);
+    for (unsigned i = 0; i < 10; i++)
+        mem_put(VDRV_DATA + 24 + 4 * i, take(s, 1) % 64, 4);
+    put_desc(base, &out, 1, 1);
+    put_desc(base + 16, &in, 2, 0);
+    mem_put(avail + 4 + 2 * (mem_get(avail + 2, 2) % 8), 0, 2);
+    mem_put(avail + 2, mem_get(avail + 2, 2) + 1, 2);
+    vdrv_kick(queue);
+}
+
+static void do_look(struct stream *s)
+{
+    struct device *dev = device_find("v");
+    struct display *d = dev ? display_find(dev, (unsigned)take(s, 1) % 2) : NULL;
+    struct display_frame f;
+
+    if (!d)
+        return;
+    struct display_viewer *v = display_viewer_new(d);
+    display_begin(v, &f);
+    display_end(v);
+    display_viewer_free(v);
+    display_suggest_size(d, (unsigned)take(s, 2), (unsigned)take(s, 2));
 }
 
 static void do_kick(struct stream *s)
@@ -210,9 +245,10 @@ static void do_reset(struct stream *s)
 }
 
 static void (*const actions[])(struct stream *s) = {
-    do_ring_write, do_descriptor, do_available, do_available, do_data,   do_kick,   do_common,
-    do_memory,     do_msix,       do_legacy,    do_config,    do_settle, do_settle, do_map,
-    do_time,       do_host,       do_balloon,   do_port,      do_state,  do_reset,  do_descriptor};
+    do_ring_write, do_descriptor, do_available,  do_available, do_data,    do_kick,
+    do_common,     do_memory,     do_msix,       do_legacy,    do_config,  do_settle,
+    do_settle,     do_map,        do_time,       do_host,      do_balloon, do_port,
+    do_state,      do_reset,      do_descriptor, do_gpu,       do_gpu,     do_look};
 
 /* --- streams ---------------------------------------------------------------------------------------- */
 
@@ -252,6 +288,8 @@ static void run_stream(const uint8_t *data, size_t size)
         "virtio-rng-pci,disable-modern=on,max-bytes=100,period=100",
         "virtio-serial-pci,disable-legacy=on",
         "virtio-balloon-pci,deflate-on-oom=on",
+        "virtio-gpu-pci,packed=on,max_outputs=2,max_hostmem=2M",
+        "virtio-gpu-pci,max_hostmem=1M",
     };
     struct stream s = {data, size};
 

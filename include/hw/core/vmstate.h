@@ -48,6 +48,7 @@ struct vm_field {
     uint32_t count;      /* elements of an array, 1 for a scalar; bound of varying ones */
     uint32_t num_offset; /* varying count or length: where the uint32_t holding it is ... */
     bool num;            /* ... if this says so; it must precede in the table */
+    bool alloc;          /* PTR, VBUFFER: loading allocates it, zeroed, with g_malloc() */
     uint16_t since;      /* first version that has it; 0: all */
     const struct vmstate *sub;
     bool (*exists)(const void *state); /* saved and expected only if true */
@@ -154,6 +155,24 @@ struct vmstate {
     {                                                                                              \
         .name = #f, .kind = VM_KIND_PTR, .offset = offsetof(S, f), .elem_size = sizeof(void *),    \
         .count = 1, .sub = (table)                                                                 \
+    }
+
+/*
+ * The same behind pointers the loader allocates for as many as there are, NULL for none: `n` bytes,
+ * `n` structs, at most `max`. pre_load frees what was there and sets both to zero; after a load
+ * that fails there may be fewer than `n` said, but what is there is whole or zero, or NULL.
+ */
+#define VM_VBUFFER_ALLOC(S, f, len, max)                                                           \
+    {                                                                                              \
+        .name = #f, .kind = VM_KIND_VBUFFER, .offset = offsetof(S, f), .elem_size = 1,             \
+        .count = (max), .num = true, .alloc = true,                                                \
+        .num_offset = offsetof(S, len) + VM_CHECK_(S, len, uint32_t)                               \
+    }
+#define VM_STRUCT_ALLOC(S, f, n, max, table)                                                       \
+    {                                                                                              \
+        .name = #f, .kind = VM_KIND_PTR, .offset = offsetof(S, f),                                 \
+        .elem_size = sizeof(((S *)0)->f[0]), .count = (max), .sub = (table), .num = true,          \
+        .alloc = true, .num_offset = offsetof(S, n) + VM_CHECK_(S, n, uint32_t)                    \
     }
 
 /* struct timer: armed and when. */

@@ -94,10 +94,4 @@ void vga_bus_update(struct vga_bus *s);
 /* The chip of a "VGA" device. */
 struct vga *vga_pci_chip(struct device *dev);
 
-/*
- * The text on the screen as UTF-8, a line each, trailing blanks removed; NULL unless in text
- * mode. Free with g_free().
- */
-char *vga_text_dump(struct vga *s);
-
 #endif

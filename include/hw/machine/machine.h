@@ -18,6 +18,8 @@ struct error;
 #define MACHINE_SERIAL_MAX   4
 #define MACHINE_PARALLEL_MAX 3
 
+struct machine_card;
+
 struct machine_config {
     uint64_t ram_size; /* bytes */
     struct {
@@ -41,7 +43,7 @@ struct machine_config {
     struct chardev *debugcon; /* at port E9h */
     bool nographic;
     bool no_defaults; /* -nodefaults: no CD-ROM drive, VGA, serial port unless asked for */
-    const char *vga;  /* "std", "none" */
+    const struct machine_card *vga; /* NULL: the default */
 
     const char *name;
     uint8_t uuid[16];
@@ -70,6 +72,16 @@ struct machine_class {
     static const struct machine_class ident##_machine = {__VA_ARGS__};                             \
     static const struct machine_class *const ident##_entry                                         \
         __attribute__((used, section(MACHINE_SECTION))) = &ident##_machine
+
+/* What -vga can name; the first one is the default. A row without a name ends the table. */
+struct machine_card {
+    const char *name, *help;
+    const char *device; /* class; NULL: no card */
+};
+extern const struct machine_card machine_cards[];
+
+/* NULL with err (and a suggestion) if there is none. */
+const struct machine_card *machine_find_card(const char *name, struct error **err);
 
 /* By name or alias, NULL for the default. NULL with err (and a suggestion) if there is none. */
 const struct machine_class *machine_find(const char *name, struct error **err);

@@ -9,7 +9,8 @@
  *     VIRTIO_PCI_DEFINE(virtio_x_pci, "virtio-x", "help", .state_size = ..., .props = ..., ...)
  *
  * which makes three classes: virtio-x-pci, virtio-x-pci-transitional and
- * virtio-x-pci-non-transitional.
+ * virtio-x-pci-non-transitional. Devices of kinds younger than VIRTIO 1.0 have only the modern
+ * interface and are one class, made by DEVICE_DEFINE.
  */
 #ifndef HW_VIRTIO_VIRTIO_PCI_H
 #define HW_VIRTIO_VIRTIO_PCI_H
@@ -23,6 +24,9 @@ struct virtio_pci {
     struct mem_region legacy_io; /* BAR 0 */
     struct mem_region modern;    /* BAR 4, of these: */
     struct mem_region common, isr, config, notify;
+    /* Where it differs from what is said in virtio_pci.c; set before virtio_pci_realize(). */
+    uint8_t modern_bar, msix_bar; /* 0: 4, 1 */
+    uint16_t modern_start;        /* of the structures in `modern`; 0, or 4000h: the rest is free */
     uint32_t device_features_select, driver_features_select, queue_select;
     uint64_t driver_features;    /* as written so far */
     uint8_t cfg_cap;             /* the window in configuration space */

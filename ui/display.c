@@ -113,15 +113,28 @@ static void set_size(struct display *d, unsigned width, unsigned height)
 
 /* --- drawing ------------------------------------------------------------------------------------- */
 
-static void draw_line(struct display *d, unsigned y, uint32_t *line)
+/* Most of a line is what it was: a tile at a time, without a look at single pixels. */
+static bool same_tile(const uint32_t *a, const uint32_t *b)
 {
+    uint32_t diff = 0;
+
+    for (unsigned i = 0; i < DISPLAY_TILE; i++) {
+        diff |= a[i] ^ b[i];
+    }
+    return !diff;
+}
+
+static void draw_line(struct display *d, unsigned y, uint32_t *buf)
+{
+    const uint32_t *line = render_line(&d->now, y, buf);
     uint32_t *old = d->pixels + (size_t)y * d->width;
 
-    render_line(&d->now, y, line);
     for (unsigned x = 0; x < d->width; x += DISPLAY_TILE) {
-        size_t n = MIN(DISPLAY_TILE, d->width - x) * sizeof(*line);
-        if (memcmp(old + x, line + x, n)) {
-            memcpy(old + x, line + x, n);
+        unsigned n = MIN(DISPLAY_TILE, d->width - x);
+        bool same = n == DISPLAY_TILE ? same_tile(old + x, line + x)
+                                      : !memcmp(old + x, line + x, n * sizeof(*line));
+        if (!same) {
+            memcpy(old + x, line + x, n * sizeof(*line));
             mark_tile(d, x / DISPLAY_TILE, y / DISPLAY_TILE);
         }
     }
@@ -147,7 +160,7 @@ static bool line_written(const struct display *d, unsigned y)
 
 static void draw(struct display *d, bool all)
 {
-    uint32_t *line = g_new(uint32_t, d->width);
+    uint32_t *line = g_new(uint32_t, d->width + RENDER_SLACK);
 
     for (unsigned y = 0; y < d->height; y++) {
         if (all || line_written(d, y)) {

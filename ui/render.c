@@ -2,16 +2,14 @@
 /*
  * How a VGA's memory looks. IBM PS/2 Hardware Interface Technical Reference, "Video Subsystem";
  * FreeVGA. Addresses and sizes come from the guest: whatever lies outside video memory is 0.
+ *
+ * A line is drawn in whole units, a character or what the serializers load at once, starting with
+ * the one the first visible pixel is in. Not modelled: blinking in graphics modes.
  */
 #include "ui/render.h"
 
 /* The guest writes what we read, and nobody minds a pixel of the next frame. */
 #define racy __attribute__((no_sanitize("thread")))
-
-static racy uint8_t byte_at(const struct render *r, uint64_t off)
-{
-    return off < r->size ? r->memory[off] : 0;
-}
 
 uint32_t display_plane_address(const struct display_mode *m, uint32_t addr, unsigned row)
 {
@@ -24,41 +22,51 @@ uint32_t display_plane_address(const struct display_mode *m, uint32_t addr, unsi
     if (m->row_scan_14) {
         addr = (addr & ~0x4000u) | (row >> 1 & 1) << 14;
     }
-    return addr & 0xffff;
+    return addr & m->plane_mask;
 }
 
 /* Where a scan line comes from. */
 struct line {
-    uint32_t address; /* display address of its first character or byte */
+    uint32_t address; /* display address of its first unit */
     unsigned scan;    /* line in the row of cells */
+    unsigned skip;    /* pixels that panning hides */
 };
 
-static struct line line_of(const struct render *r, unsigned y)
+static struct line line_of(const struct display_mode *m, unsigned y)
 {
-    const struct display_mode *m = &r->mode;
     unsigned cell = m->cell_height ? m->cell_height : 1;
     bool split = y > m->line_compare;
 
     y = split ? y - m->line_compare - 1 : y + (m->row_shift << m->double_scan);
     y >>= m->double_scan;
-    return (struct line){(split ? 0 : m->start) + y / cell * m->stride, y % cell};
+    return (struct line){(split ? m->split_start : m->start) + y / cell * m->stride, y % cell,
+                         split ? m->split_shift : m->pixel_shift};
 }
 
-/* The four planes at `x` units into a line, plane p in byte p. */
-static racy uint32_t planes_at(const struct render *r, struct line l, unsigned x)
+/* The four planes of a unit, plane p in byte p. */
+static racy uint32_t planes_at(const struct render *r, uint32_t address, unsigned scan)
 {
-    uint64_t off = 4ull * display_plane_address(&r->mode, l.address + x, l.scan);
+    uint64_t off = 4ull * display_plane_address(&r->mode, address, scan);
+    const uint8_t *p = r->memory + off;
 
-    return range_fits(off, 4, r->size) ? ld_le32(r->memory + off) : 0;
+    if (!range_fits(off, 4, r->size)) {
+        return 0;
+    }
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
 /* --- text ---------------------------------------------------------------------------------------- */
+
+static racy uint8_t glyph_byte(const struct render *r, uint64_t off)
+{
+    return off < r->size ? r->memory[off] : 0;
+}
 
 /* The dots of a line of a character, leftmost in bit 8. */
 static unsigned glyph_dots(const struct render *r, uint8_t ch, uint8_t attr, unsigned scan)
 {
     const struct display_mode *m = &r->mode;
-    unsigned glyph = byte_at(r, 4ull * (m->font[attr >> 3 & 1] + 32u * ch + scan) + 2);
+    unsigned glyph = glyph_byte(r, 4ull * (m->font[attr >> 3 & 1] + 32u * ch + scan) + 2);
     bool ninth = m->line_graphics && ch >= 0xc0 && ch <= 0xdf;
 
     if (scan == m->underline && (attr & 0x77) == 0x01) {
@@ -72,7 +80,7 @@ static unsigned cell_dots(const struct render *r, uint32_t address, unsigned sca
     const struct display_mode *m = &r->mode;
     uint8_t attr = (uint8_t)(cell >> 8);
 
-    if (address == m->cursor && scan >= m->cursor_first && scan <= m->cursor_last &&
+    if ((address & 0xffff) == m->cursor && scan >= m->cursor_first && scan <= m->cursor_last &&
         !r->cursor_off) {
         return 0x1ff;
     }
@@ -82,136 +90,228 @@ static unsigned cell_dots(const struct render *r, uint32_t address, unsigned sca
     return glyph_dots(r, (uint8_t)cell, attr, scan);
 }
 
-static void text_line(const struct render *r, unsigned y, uint32_t *out)
+/* `n` dots, leftmost in bit 8. */
+static void put_dots(uint32_t *out, unsigned dots, unsigned n, uint32_t on, uint32_t off)
+{
+    uint32_t flip = on ^ off;
+
+    for (unsigned i = 0; i < n; i++) {
+        out[i] = off ^ (flip & -(dots >> (8 - i) & 1));
+    }
+}
+
+static void text_units(const struct render *r, const struct line *l, unsigned n, uint32_t *out)
 {
     const struct display_mode *m = &r->mode;
-    struct line l = line_of(r, y), first = {l.address, 0};
-    unsigned dot = m->pixel_shift < m->cell_width ? m->pixel_shift : 0, column = 0, dots = 0;
-    uint32_t on = 0, off = 0;
+    unsigned background = m->blink ? 7 : 15;
 
-    for (unsigned x = 0, left = 0; x < m->width; x++, left--) {
-        if (left == 0) {
-            uint32_t cell = planes_at(r, first, column);
-            unsigned attr = cell >> 8 & 0xff;
-            dots = cell_dots(r, l.address + column, l.scan, cell) << dot;
-            on = r->colours[attr & 15];
-            off = r->colours[attr >> 4 & (m->blink ? 7 : 15)];
-            left = m->cell_width - dot;
-            dot = 0;
-            column++;
-        }
-        out[x] = dots & 0x100 ? on : off;
-        dots <<= 1;
+    for (unsigned i = 0; i < n; i++, out += m->cell_width) {
+        uint32_t cell = planes_at(r, l->address + i, 0);
+        unsigned attr = cell >> 8 & 0xff;
+        put_dots(out, cell_dots(r, l->address + i, l->scan, cell), m->cell_width,
+                 r->colours[attr & 15], r->colours[attr >> 4 & background]);
     }
 }
 
 /* --- graphics through planes --------------------------------------------------------------------- */
 
-static void planar_line(const struct render *r, unsigned y, uint32_t *out)
+/* Bit i to nibble i. */
+static uint32_t spread(uint32_t byte)
 {
-    struct line l = line_of(r, y);
-    unsigned skip = r->mode.pixel_shift;
-    uint32_t planes = planes_at(r, l, skip / 8);
+    uint32_t v = (byte | byte << 12) & 0x000f000f;
 
-    for (unsigned x = 0, at = skip; x < r->mode.width; x++, at++) {
-        if (at % 8 == 0) {
-            planes = planes_at(r, l, at / 8);
+    v = (v | v << 6) & 0x03030303;
+    return (v | v << 3) & 0x11111111;
+}
+
+static void planar_units(const struct render *r, const struct line *l, unsigned n, uint32_t *out)
+{
+    for (unsigned i = 0; i < n; i++, out += 8) {
+        uint32_t v = planes_at(r, l->address + i, l->scan);
+        uint32_t pixels = spread(v & 255) | spread(v >> 8 & 255) << 1 | spread(v >> 16 & 255) << 2 |
+                          spread(v >> 24) << 3;
+        for (unsigned x = 0; x < 8; x++) {
+            out[x] = r->colours[pixels >> (28 - 4 * x) & 15];
         }
-        uint32_t bits = planes >> (7 - at % 8) & 0x01010101;
-        out[x] = r->colours[(bits | bits >> 7 | bits >> 14 | bits >> 21) & 15];
     }
 }
 
-static void cga_line(const struct render *r, unsigned y, uint32_t *out)
+static void cga_units(const struct render *r, const struct line *l, unsigned n, uint32_t *out)
 {
-    struct line l = line_of(r, y);
-
-    for (unsigned x = 0, at = r->mode.pixel_shift; x < r->mode.width; x++, at++) {
-        uint32_t four = planes_at(r, l, at / 8) >> (at / 4 % 2 * 8);
-        out[x] = r->colours[four >> (6 - 2 * (at % 4)) & 3];
+    for (unsigned i = 0; i < n; i++, out += 8) {
+        uint32_t v = planes_at(r, l->address + i, l->scan);
+        uint32_t pixels = (v & 255) << 8 | (v >> 8 & 255);
+        for (unsigned x = 0; x < 8; x++) {
+            out[x] = r->colours[pixels >> (14 - 2 * x) & 3];
+        }
     }
 }
 
-static void packed_line(const struct render *r, unsigned y, uint32_t *out)
+static void packed_units(const struct render *r, const struct line *l, unsigned n, uint32_t *out)
 {
-    struct line l = line_of(r, y);
-
-    for (unsigned x = 0, at = r->mode.pixel_shift; x < r->mode.width; x++, at++) {
-        out[x] = r->colours[planes_at(r, l, at / 4) >> at % 4 * 8 & 0xff];
+    for (unsigned i = 0; i < n; i++, out += 4) {
+        uint32_t v = planes_at(r, l->address + i, l->scan);
+        out[0] = r->colours[v & 255];
+        out[1] = r->colours[v >> 8 & 255];
+        out[2] = r->colours[v >> 16 & 255];
+        out[3] = r->colours[v >> 24];
     }
+}
+
+/* Every pixel twice, in place. */
+static void double_pixels(uint32_t *p, unsigned n)
+{
+    while (n-- > 0) {
+        uint32_t pixel = p[n];
+        p[2 * n] = p[2 * n + 1] = pixel;
+    }
+}
+
+typedef void units_fn(const struct render *r, const struct line *l, unsigned n, uint32_t *out);
+
+/* Pixels of a unit: a character, or what four planes hold at an address. */
+static unsigned unit_width(const struct display_mode *m)
+{
+    return m->kind == DISPLAY_TEXT ? m->cell_width : m->kind == DISPLAY_PACKED ? 4 : 8;
+}
+
+static const uint32_t *plane_line(const struct render *r, unsigned y, uint32_t *buf, units_fn *draw)
+{
+    const struct display_mode *m = &r->mode;
+    struct line l = line_of(m, y);
+    unsigned unit = unit_width(m), visible = m->width >> m->double_dots;
+    unsigned skip = l.skip % unit, n = DIV_ROUND_UP(skip + visible, unit);
+
+    l.address += l.skip / unit;
+    draw(r, &l, n, buf);
+    if (m->double_dots) {
+        double_pixels(buf + skip, visible);
+    }
+    return buf + skip;
 }
 
 /* --- frame buffers ------------------------------------------------------------------------------- */
 
-/* `n` bits of v from bit `at` on, as 0 to 255. */
-static uint32_t channel(uint32_t v, unsigned at, unsigned n)
+/* Five and six bits as eight, 0 to 0 and all ones to 255. */
+static uint32_t from_5(uint32_t v)
 {
-    return extract32(v, at, n) * 255 / (uint32_t)(BIT(n) - 1);
+    return v << 3 | v >> 2;
 }
 
-static uint32_t colour_of_15(uint32_t v)
+static uint32_t from_6(uint32_t v)
 {
-    return channel(v, 10, 5) << 16 | channel(v, 5, 5) << 8 | channel(v, 0, 5);
+    return v << 2 | v >> 4;
 }
 
-static uint32_t colour_of_16(uint32_t v)
-{
-    return channel(v, 11, 5) << 16 | channel(v, 5, 6) << 8 | channel(v, 0, 5);
-}
+/* Little-endian words at any address. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+typedef uint16_t le16_word __attribute__((may_alias, aligned(1)));
+typedef uint32_t le32_word __attribute__((may_alias, aligned(1)));
+#define LE16(p, i) (((const le16_word *)(p))[i])
+#define LE32(p, i) (((const le32_word *)(p))[i])
+#else
+#define LE16(p, i) ld_le16((p) + 2 * (i))
+#define LE32(p, i) ld_le32((p) + 4 * (i))
+#endif
 
-static uint32_t colour_of_32(const struct display_mode *m, uint32_t v)
+static racy void pixels_8(const struct render *r, const uint8_t *p, unsigned n, uint32_t *out)
 {
-    return (v >> m->red & 255) << 16 | (v >> m->green & 255) << 8 | (v >> m->blue & 255);
-}
-
-static racy void linear_pixels(const struct render *r, const uint8_t *p, unsigned n, uint32_t *out)
-{
-    const struct display_mode *m = &r->mode;
-
     for (unsigned x = 0; x < n; x++) {
-        switch (m->depth) {
-        case 15:
-            out[x] = colour_of_15(ld_le16(p + 2 * x));
-            break;
-        case 16:
-            out[x] = colour_of_16(ld_le16(p + 2 * x));
-            break;
-        case 24:
-            out[x] = colour_of_32(m, p[3 * x] | p[3 * x + 1] << 8 | (uint32_t)p[3 * x + 2] << 16);
-            break;
-        case 32:
-            out[x] = colour_of_32(m, ld_le32(p + 4 * x));
-            break;
-        default:
-            out[x] = r->colours[p[x]];
-            break;
-        }
+        out[x] = r->colours[p[x]];
     }
 }
 
-static void linear_line(const struct render *r, unsigned y, uint32_t *out)
+static racy void pixels_15(const struct render *r, const uint8_t *p, unsigned n, uint32_t *out)
+{
+    for (unsigned x = 0; x < n; x++) {
+        uint32_t v = LE16(p, x);
+        out[x] = from_5(v >> 10 & 31) << 16 | from_5(v >> 5 & 31) << 8 | from_5(v & 31);
+    }
+}
+
+static racy void pixels_16(const struct render *r, const uint8_t *p, unsigned n, uint32_t *out)
+{
+    for (unsigned x = 0; x < n; x++) {
+        uint32_t v = LE16(p, x);
+        out[x] = from_5(v >> 11) << 16 | from_6(v >> 5 & 63) << 8 | from_5(v & 31);
+    }
+}
+
+static racy void pixels_24(const struct render *r, const uint8_t *p, unsigned n, uint32_t *out)
+{
+    unsigned red = r->mode.red / 8, green = r->mode.green / 8, blue = r->mode.blue / 8;
+
+    for (unsigned x = 0; x < n; x++, p += 3) {
+        out[x] = (uint32_t)p[red] << 16 | (uint32_t)p[green] << 8 | p[blue];
+    }
+}
+
+static racy void pixels_xrgb(const struct render *r, const uint8_t *p, unsigned n, uint32_t *out)
+{
+    for (unsigned x = 0; x < n; x++) {
+        out[x] = LE32(p, x) & 0xffffff;
+    }
+}
+
+static racy void pixels_32(const struct render *r, const uint8_t *p, unsigned n, uint32_t *out)
+{
+    unsigned red = r->mode.red, green = r->mode.green, blue = r->mode.blue;
+
+    for (unsigned x = 0; x < n; x++) {
+        uint32_t v = LE32(p, x);
+        out[x] = (v >> red & 255) << 16 | (v >> green & 255) << 8 | (v >> blue & 255);
+    }
+}
+
+typedef void pixels_fn(const struct render *r, const uint8_t *p, unsigned n, uint32_t *out);
+
+static pixels_fn *pixels_of(const struct display_mode *m)
+{
+    switch (m->depth) {
+    case 15:
+        return pixels_15;
+    case 16:
+        return pixels_16;
+    case 24:
+        return pixels_24;
+    case 32:
+        return m->red == 16 && m->green == 8 && m->blue == 0 ? pixels_xrgb : pixels_32;
+    default:
+        return pixels_8;
+    }
+}
+
+static const uint32_t *linear_line(const struct render *r, unsigned y, uint32_t *buf)
 {
     unsigned bytes = (r->mode.depth + 7) / 8;
     uint64_t off, len;
 
     render_line_bytes(r, y, &off, &len);
     unsigned fit = off >= r->size ? 0 : (unsigned)MIN(len, r->size - off) / bytes;
-    linear_pixels(r, r->memory + off, fit, out);
-    memset(out + fit, 0, (r->mode.width - fit) * sizeof(*out));
+    if (fit) {
+        pixels_of (&r->mode)(r, r->memory + off, fit, buf);
+    }
+    memset(buf + fit, 0, (r->mode.width - fit) * sizeof(*buf));
+    return buf;
 }
 
-static void blank_line(const struct render *r, unsigned y, uint32_t *out)
-{
-    memset(out, 0, r->mode.width * sizeof(*out));
-}
+/* --- all kinds ----------------------------------------------------------------------------------- */
 
-void render_line(const struct render *r, unsigned y, uint32_t *out)
+const uint32_t *render_line(const struct render *r, unsigned y, uint32_t *buf)
 {
-    static void (*const lines[])(const struct render *r, unsigned y, uint32_t *out) = {
-        [DISPLAY_BLANK] = blank_line,   [DISPLAY_TEXT] = text_line,
-        [DISPLAY_PLANAR] = planar_line, [DISPLAY_CGA] = cga_line,
-        [DISPLAY_PACKED] = packed_line, [DISPLAY_LINEAR] = linear_line,
+    static units_fn *const units[] = {
+        [DISPLAY_TEXT] = text_units,
+        [DISPLAY_PLANAR] = planar_units,
+        [DISPLAY_CGA] = cga_units,
+        [DISPLAY_PACKED] = packed_units,
     };
 
-    lines[r->mode.kind](r, y, out);
+    switch (r->mode.kind) {
+    case DISPLAY_BLANK:
+        return memset(buf, 0, r->mode.width * sizeof(*buf));
+    case DISPLAY_LINEAR:
+        return linear_line(r, y, buf);
+    default:
+        return plane_line(r, y, buf, units[r->mode.kind]);
+    }
 }

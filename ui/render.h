@@ -15,8 +15,14 @@ struct render {
     bool blink_off;  /* ... and so are characters that blink */
 };
 
-/* Line y of the mode's picture to out[0..mode.width-1]. */
-void render_line(const struct render *r, unsigned y, uint32_t *out);
+/* Pixels a line's buffer needs beyond its width: lines are drawn in whole characters. */
+#define RENDER_SLACK 64u
+
+/*
+ * Draw line y of the mode's picture into buf, which has room for mode.width + RENDER_SLACK pixels.
+ * The result points to the first of its mode.width pixels, inside buf.
+ */
+const uint32_t *render_line(const struct render *r, unsigned y, uint32_t *buf);
 
 /* The bytes of video memory that line y shows, LINEAR only. */
 static inline void render_line_bytes(const struct render *r, unsigned y, uint64_t *off,

@@ -34,25 +34,31 @@ static unsigned vertical(const struct vga *s, unsigned reg, unsigned bit8, unsig
     return s->crtc[reg] | (ov >> bit8 & 1) << 8 | (ov >> bit9 & 1) << 9;
 }
 
+/* How many scan lines a step of the vertical counter is, as a shift. */
+static unsigned lines_shift(const struct vga *s)
+{
+    return s->crtc[CRTC_MODE] & CRTC_MODE_LINES2 ? 1 : 0;
+}
+
 unsigned vga_vertical_total(const struct vga *s)
 {
-    return vertical(s, CRTC_VTOTAL, 0, 5) + 2;
+    return (vertical(s, CRTC_VTOTAL, 0, 5) + 2) << lines_shift(s);
 }
 
 unsigned vga_vertical_display(const struct vga *s)
 {
-    return vertical(s, CRTC_VDISPLAY, 1, 6) + 1;
+    return (vertical(s, CRTC_VDISPLAY, 1, 6) + 1) << lines_shift(s);
 }
 
 unsigned vga_vertical_sync(const struct vga *s)
 {
-    return vertical(s, CRTC_VSYNC_FIRST, 2, 7);
+    return vertical(s, CRTC_VSYNC_FIRST, 2, 7) << lines_shift(s);
 }
 
 unsigned vga_line_compare(const struct vga *s)
 {
     unsigned bit9 = s->crtc[CRTC_MAX_SCAN] & CRTC_MAX_SCAN_LC9 ? 0x200 : 0;
-    return vertical(s, CRTC_LINE_COMPARE, 4, 4) % 0x200 | bit9;
+    return (vertical(s, CRTC_LINE_COMPARE, 4, 4) % 0x200 | bit9) << lines_shift(s);
 }
 
 struct beam {

@@ -63,6 +63,7 @@
 #define CRTC_UNDERLINE    0x14
 #define  CRTC_DWORD         0x40
 #define CRTC_MODE         0x17
+#define  CRTC_MODE_LINES2   0x04 /* the vertical counter counts every other line */
 #define  CRTC_MODE_NO_ROW13 0x01
 #define  CRTC_MODE_NO_ROW14 0x02
 #define  CRTC_MODE_WRAP15   0x20
@@ -71,6 +72,7 @@
 
 #define ATTR_MODE       0x10
 #define  ATTR_MODE_GRAPHICS 0x01
+#define  ATTR_MODE_SPLIT_PAN 0x20 /* no panning below the split */
 #define  ATTR_MODE_P54      0x80
 #define ATTR_PLANES     0x12
 #define ATTR_PANNING    0x13

@@ -5,6 +5,17 @@
 
 /* --- the VGA's own modes ---------------------------------------------------------------------- */
 
+/* Dots are twice as wide. */
+static bool half_clock(const struct vga *s)
+{
+    return s->seq[SEQ_CLOCKING] & SEQ_CLOCKING_HALF;
+}
+
+static unsigned byte_panning(const struct vga *s)
+{
+    return s->crtc[CRTC_PRESET_ROW] >> 5 & 3;
+}
+
 /* The panning register counts dots; with nine to a cell 8 stands for none; in 256 colours each
  * takes two. */
 static unsigned panning(const struct vga *s, const struct display_mode *m)
@@ -17,20 +28,38 @@ static unsigned panning(const struct vga *s, const struct display_mode *m)
     return (val & 7) >> (m->kind == DISPLAY_PACKED);
 }
 
+/* Below the split panning ends, if the attribute controller is told so. */
+static void split(const struct vga *s, struct display_mode *m)
+{
+    bool reset = s->attr[ATTR_MODE] & ATTR_MODE_SPLIT_PAN;
+
+    m->line_compare = vga_line_compare(s);
+    m->split_start = reset ? 0 : byte_panning(s);
+    m->split_shift = reset ? 0 : m->pixel_shift;
+}
+
+/* The cursor appears as many characters late as its skew says. */
+static void text_cursor(const struct vga *s, struct display_mode *m)
+{
+    unsigned first = s->crtc[CRTC_CURSOR_FIRST], last = s->crtc[CRTC_CURSOR_LAST];
+
+    m->cursor = (uint32_t)s->crtc[CRTC_CURSOR_HIGH] << 8 | s->crtc[CRTC_CURSOR_LOW];
+    m->cursor = (m->cursor + (last >> 5 & 3)) & 0xffff;
+    m->cursor_first = first & CRTC_CURSOR_OFF ? 32 : first & 0x1f;
+    m->cursor_last = last & 0x1f;
+}
+
 static void text_mode(const struct vga *s, struct display_mode *m)
 {
     unsigned set = s->seq[SEQ_FONT];
     unsigned a = (set >> 2 & 3) | (set >> 3 & 4), b = (set & 3) | (set >> 2 & 4);
-    unsigned cursor = s->crtc[CRTC_CURSOR_FIRST];
 
     m->kind = DISPLAY_TEXT;
     m->depth = 4;
     m->cell_width = s->seq[SEQ_CLOCKING] & SEQ_CLOCKING_8DOT ? 8 : 9;
-    m->width = m->columns * m->cell_width;
+    m->width = (m->columns * m->cell_width) << m->double_dots;
     m->rows = DIV_ROUND_UP(m->height, m->cell_height << m->double_scan);
-    m->cursor = (uint32_t)s->crtc[CRTC_CURSOR_HIGH] << 8 | s->crtc[CRTC_CURSOR_LOW];
-    m->cursor_first = cursor & CRTC_CURSOR_OFF ? 32 : cursor & 0x1f;
-    m->cursor_last = s->crtc[CRTC_CURSOR_LAST] & 0x1f;
+    text_cursor(s, m);
     m->font[1] = (a & 3) * 0x4000 + (a >> 2) * 0x2000;
     m->font[0] = (b & 3) * 0x4000 + (b >> 2) * 0x2000;
     m->underline = s->crtc[CRTC_UNDERLINE] & 0x1f;
@@ -45,7 +74,8 @@ static void graphics_mode(const struct vga *s, struct display_mode *m)
     m->kind = shift & GC_MODE_256      ? DISPLAY_PACKED
               : shift & GC_MODE_SHIFT2 ? DISPLAY_CGA
                                        : DISPLAY_PLANAR;
-    m->width = m->columns * (m->kind == DISPLAY_PACKED ? 4 : 8);
+    m->double_dots |= m->kind == DISPLAY_PACKED;
+    m->width = (m->columns * (m->kind == DISPLAY_PACKED ? 4 : 8)) << m->double_dots;
     m->depth = m->kind == DISPLAY_PACKED ? 8 : m->kind == DISPLAY_CGA ? 2 : 4;
 }
 
@@ -58,10 +88,10 @@ static void addressing(const struct vga *s, struct display_mode *m)
     m->word_wrap_15 = mode & CRTC_MODE_WRAP15;
     m->row_scan_13 = !(mode & CRTC_MODE_NO_ROW13);
     m->row_scan_14 = !(mode & CRTC_MODE_NO_ROW14);
-    m->start = ((uint32_t)s->crtc[CRTC_START_HIGH] << 8 | s->crtc[CRTC_START_LOW]) +
-               (s->crtc[CRTC_PRESET_ROW] >> 5 & 3);
+    m->plane_mask = 0xffff;
+    m->start =
+        ((uint32_t)s->crtc[CRTC_START_HIGH] << 8 | s->crtc[CRTC_START_LOW]) + byte_panning(s);
     m->stride = s->crtc[CRTC_OFFSET] * 2u;
-    m->line_compare = vga_line_compare(s);
     m->row_shift = s->crtc[CRTC_PRESET_ROW] & 0x1f;
 }
 
@@ -80,9 +110,11 @@ static void vga_mode(const struct vga *s, struct display_mode *m)
     m->height = vga_vertical_display(s);
     m->cell_height = (s->crtc[CRTC_MAX_SCAN] & 0x1fu) + 1;
     m->double_scan = s->crtc[CRTC_MAX_SCAN] & CRTC_MAX_SCAN_DOUBLE;
+    m->double_dots = half_clock(s);
     addressing(s, m);
     s->gc[GC_MISC] & GC_MISC_GRAPHICS ? graphics_mode(s, m) : text_mode(s, m);
     m->pixel_shift = panning(s, m);
+    split(s, m);
 }
 
 /* --- DISPI ------------------------------------------------------------------------------------ */
@@ -126,8 +158,12 @@ static void dispi_planar_mode(const struct vga *s, struct display_mode *m)
     m->height = s->dispi[DISPI_YRES];
     m->stride = s->dispi[DISPI_VIRT_WIDTH] / 8u;
     m->start = s->dispi[DISPI_Y_OFFSET] * m->stride + s->dispi[DISPI_X_OFFSET] / 8u;
+    m->pixel_shift = s->dispi[DISPI_X_OFFSET] % 8u;
     m->cell_height = 1;
     m->depth = 4;
+    m->plane_mask = s->vram_size / 4 - 1;
+    m->row_shift = 0;
+    m->double_dots = false;
     m->word_mode = m->row_scan_13 = m->row_scan_14 = m->double_scan = false;
     m->line_compare = UINT32_MAX;
 }

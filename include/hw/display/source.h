@@ -34,13 +34,17 @@ struct display_mode {
     uint8_t red, green, blue;           /* LINEAR of 24 and 32 bits: lowest bit of each colour */
     uint32_t start;                     /* where the picture begins ... */
     uint32_t stride;                    /* ... and how far rows are apart */
-    unsigned line_compare;              /* scan line at which the address starts over from 0 */
-    unsigned pixel_shift;               /* horizontal panning, dots */
+    unsigned line_compare;              /* last scan line before the split */
+    uint32_t split_start;               /* below it: where the picture starts over */
+    unsigned pixel_shift;               /* horizontal panning, pixels */
+    unsigned split_shift;               /* the same below the split */
     unsigned row_shift;                 /* rows skipped in the first character row */
     bool word_mode;                     /* display addresses count words */
     bool word_wrap_15;                  /* word mode: bit 15, not 13, becomes bit 0 */
     bool row_scan_13, row_scan_14;      /* bits 13, 14 come from the row scan counter */
+    uint32_t plane_mask;                /* planes are so long, less 1 */
     bool double_scan;                   /* every line twice */
+    bool double_dots;                   /* every pixel twice */
     uint32_t cursor;                    /* TEXT: display address of the cursor ... */
     unsigned cursor_first, cursor_last; /* ... and its lines; first > last: none */
     uint32_t font[2];                   /* TEXT: in plane 2, by attribute bit 3; 32 bytes each */
@@ -81,7 +85,7 @@ struct display_source_ops {
     void (*suggest_size)(void *opaque, unsigned width, unsigned height);
 };
 
-/* Plane address of a display address on row scan line `row`: 0 to FFFFh. */
+/* Plane address of a display address on row scan line `row`, at most plane_mask. */
 uint32_t display_plane_address(const struct display_mode *mode, uint32_t addr, unsigned row);
 
 #endif

@@ -29,6 +29,8 @@ static struct {
     size_t since_unmap; /* code bytes */
 } buf;
 
+static unsigned emptied; /* counts that blocks have gone */
+
 uint8_t *tb_arena;
 
 static void *reserve(size_t size)
@@ -104,6 +106,7 @@ int codebuf_init(size_t code_size, struct error **err)
 
 void codebuf_fini(void)
 {
+    __atomic_fetch_add(&emptied, 1, __ATOMIC_RELEASE);
     for (unsigned i = 0; i < CODE_REGIONS; i++) {
         struct code_region *r = &buf.region[i];
 
@@ -226,11 +229,20 @@ void codebuf_empty(unsigned region)
     struct code_region *r = &buf.region[region];
 
     __atomic_store_n(&r->n_tbs, 0, __ATOMIC_RELEASE);
+    __atomic_fetch_add(&emptied, 1, __ATOMIC_RELEASE);
     r->n_first = 0;
     madvise(r->data, r->data_size, MADV_DONTNEED);
     r->data_used = 0;
     r->used = 0;
 }
+
+/* What this thread found lately: a loop that stores to a device asks for one place all the time. */
+struct found {
+    const void *rx;
+    struct tb *tb;
+    unsigned emptied;
+};
+static __thread struct found lately[16];
 
 static struct tb *find_in_region(const struct code_region *r, const uint8_t *rx)
 {
@@ -262,10 +274,15 @@ static struct tb *find_in_region(const struct code_region *r, const uint8_t *rx)
 struct tb *codebuf_find(const void *rx)
 {
     size_t off = (const uint8_t *)rx - buf.rx, size = buf.region[0].size;
+    struct found *f = &lately[off / 4 % ARRAY_SIZE(lately)];
+    unsigned now = __atomic_load_n(&emptied, __ATOMIC_ACQUIRE);
 
+    if (f->tb && f->rx == rx && f->emptied == now)
+        return f->tb;
     if (!tb_code_contains(rx) || off < STUB_SIZE || (off - STUB_SIZE) / size >= CODE_REGIONS)
         return NULL;
-    return find_in_region(&buf.region[(off - STUB_SIZE) / size], rx);
+    *f = (struct found){rx, find_in_region(&buf.region[(off - STUB_SIZE) / size], rx), now};
+    return f->tb;
 }
 
 bool tb_code_contains(const void *rx)

@@ -166,12 +166,14 @@ static void planar_write(void *opaque, uint64_t off, uint64_t val, unsigned size
     }
 }
 
+/* Without the device lock: the registers and latches are bytes and a word, and CPUs that use them at
+ * the same time get what such CPUs get. */
 const struct mem_ops vga_planar_ops = {
     .read = planar_read,
     .write = planar_write,
     .valid = {1, 8, true},
     .impl = {1, 8, true},
-    .flags = MEM_OPS_REENTRANT,
+    .flags = MEM_OPS_LOCKLESS,
 };
 
 /* --- the window ------------------------------------------------------------------------------- */

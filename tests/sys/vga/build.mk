@@ -8,3 +8,6 @@ $(B)/vga/guest.img: $(B)/vga/guest.o
 	$(Q)ld -m elf_i386 -Ttext 0x7c00 --oformat binary -e _start -o $@ $<
 	$(Q)truncate -s 1M $@
 .SECONDARY: $(B)/vga/guest.o
+tests: $(B)/vga/guest.img
+check-scripts-y += tests/sys/vga/modes
+check-long-y += tests/sys/vga/modes-all

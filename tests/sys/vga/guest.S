@@ -40,13 +40,24 @@ gdtr:   .word   . - gdt - 1
 
 /* --- the serial port ------------------------------------------------------------------------- */
 
+/* Halted meanwhile: the interrupt does no more than wake. */
 getc:   movw    $COM + 5, %dx
-1:      inb     %dx, %al
+1:      cli
+        inb     %dx, %al
         testb   $1, %al
-        jz      1b
-        movw    $COM, %dx
+        jnz     2f
+        sti
+        hlt
+        jmp     1b
+2:      movw    $COM, %dx
         inb     %dx, %al
         ret
+
+woken:  pushw   %ax
+        movb    $0x20, %al
+        outb    %al, $0x20
+        popw    %ax
+        iret
 
 putc:   movb    %al, %ah
         movw    $COM + 5, %dx
@@ -60,7 +71,11 @@ putc:   movb    %al, %ah
 
 /* --- commands --------------------------------------------------------------------------------- */
 
-main:   movw    $init, %si
+main:   movl    $woken, 4 * 0x0c        /* IRQ 4 */
+        inb     $0x21, %al
+        andb    $0xef, %al
+        outb    %al, $0x21
+        movw    $init, %si
 1:      lodsw
         testw   %ax, %ax
         jz      2f
@@ -234,7 +249,7 @@ spin:   addl    %ecx, %eax
         jnz     spin
         ret
 
-/* 115200 baud, 8N1, FIFO */
+/* 115200 baud, 8N1, FIFO, interrupts for input */
 init:   .word   COM + 3
         .byte   0x83
         .word   COM
@@ -248,7 +263,9 @@ init:   .word   COM + 3
         .word   COM + 2
         .byte   7
         .word   COM + 4
-        .byte   3
+        .byte   0x0b
+        .word   COM + 1
+        .byte   1
         .word   0
 
         .balign 4

@@ -6,6 +6,7 @@
         g.fill(0xa0000, 15, 320)
         picture = g.screen()
 """
+import functools
 import os
 import struct
 import subprocess
@@ -23,6 +24,7 @@ BUFFER = 0x9000     # what ES:DI of BIOS calls points to
 PENDING = 200       # commands sent without waiting for answers
 
 
+@functools.lru_cache(maxsize=16)
 def random_bytes(seed, n):
     """What RANDOM8 stores."""
     out = bytearray()
@@ -93,6 +95,7 @@ class Guest:
         self.qmp = client.Qmp(path, negotiate=False)
         self.qmp.command('qmp_capabilities')
         self.waiting = 0
+        self.answers = []
         banner = b''
         while not banner.endswith(b'R'):
             piece = self.process.stdout.read(1)
@@ -117,7 +120,7 @@ class Guest:
             self.finish()
 
     def finish(self):
-        """Wait; the last answer."""
+        """Wait; all answers since then are kept, the last is returned."""
         data = b''
         while len(data) < 4 * self.waiting:
             piece = self.process.stdout.read(4 * self.waiting - len(data))
@@ -125,11 +128,21 @@ class Guest:
                 raise EOFError('the emulator has ended')
             data += piece
         self.waiting = 0
-        return struct.unpack('<I', data[-4:])[0] if data else None
+        self.answers += [word for word, in struct.iter_unpack('<I', data)]
+        return self.answers[-1] if self.answers else None
 
     def ask(self, *args):
         self.send(*args)
         return self.finish()
+
+    def ask_all(self, commands):
+        """The answers to many."""
+        self.finish()
+        self.answers = []
+        for args in commands:
+            self.send(*args)
+        self.finish()
+        return self.answers
 
     # --- ports and memory ---
 
@@ -156,7 +169,8 @@ class Guest:
         return self.ask({1: GET8, 2: GET16, 4: GET32}[size], addr)
 
     def read(self, addr, n):
-        return b''.join(struct.pack('<I', self.peek(addr + i, 4)) for i in range(0, n, 4))[:n]
+        words = self.ask_all([(GET32, addr + i) for i in range(0, n, 4)])
+        return struct.pack('<%dI' % len(words), *words)[:n]
 
     def config(self, devfn, off, val=None, size=4):
         self.out(0xcf8, 0x80000000 | devfn << 8 | off & ~3, 4)
@@ -197,6 +211,14 @@ class Guest:
             self.out(0x3c0, val)
         self.out(0x3c0, 0x20)
 
+    def attr_value(self, index):
+        self.send(IN8, 0x3da)
+        self.out(0x3c0, index)
+        val = self.inp(0x3c1)
+        self.send(IN8, 0x3da)
+        self.out(0x3c0, 0x20)
+        return val
+
     def dac(self, first, colours):
         """Colours of 6 bits each."""
         self.out(0x3c8, first)
@@ -216,3 +238,8 @@ class Guest:
         path = os.path.join(self.dir.name, 'screen.ppm')
         self.qmp.command('screendump', filename=path, **arguments)
         return Picture.load(path)
+
+    def palette(self):
+        """The DAC's colours as they look."""
+        parts = self.ask_all([(OUT8, 0x3c7, 0)] + [(IN8, 0x3c9)] * 768)[1:]
+        return [bytes(part << 2 | part >> 4 for part in parts[i:i + 3]) for i in range(0, 768, 3)]

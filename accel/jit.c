@@ -452,12 +452,24 @@ static int start(struct error **err)
     return 0;
 }
 
+/* A thread that has hardly begun still wants the lock, to find the gate shut for ever. */
+static void wait_for_end(pthread_t thread)
+{
+    bool locked = device_locked();
+
+    if (locked)
+        device_unlock();
+    pthread_join(thread, NULL);
+    if (locked)
+        device_lock();
+}
+
 static void free_vcpu(struct vcpu *cpu)
 {
     struct jit_vcpu *j = jit_of(cpu);
 
     if (j->started)
-        pthread_join(j->thread, NULL);
+        wait_for_end(j->thread);
     exec_vcpu_fini(cpu);
     pthread_mutex_destroy(&j->lock);
     pthread_cond_destroy(&j->wake);

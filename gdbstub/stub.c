@@ -122,9 +122,11 @@ static size_t can_read(void *opaque)
 
 static void read_bytes(void *opaque, const uint8_t *buf, size_t len)
 {
+    stub.reading = true;
     for (size_t i = 0; i < len && stub.connected; i++) {
         receive_byte(buf[i]);
     }
+    stub.reading = false;
 }
 
 static void writable(void *opaque)
@@ -212,26 +214,6 @@ const char *gdbstub_where(void)
     return stub.chr ? stub.chr->label : NULL;
 }
 
-static void init_once(void)
-{
-    static bool done;
-
-    if (done) {
-        return;
-    }
-    done = true;
-    stub.out = g_byte_array_new();
-    stub.last = g_byte_array_new();
-    stub.reply = g_string_new(NULL);
-    deferred_init(&stub.stopped, stub_vcpu_stopped, NULL);
-    stub.change.notify = stub_state_changed;
-    stub.reset.notify = after_reset;
-    stub.shutdown.notify = at_end;
-    runstate_add_change_notifier(&stub.change);
-    runstate_add_reset_notifier(&stub.reset);
-    runstate_add_shutdown_notifier(&stub.shutdown);
-}
-
 static void wake(void *opaque)
 {
     deferred_schedule(&stub.stopped);
@@ -281,6 +263,41 @@ static int listen_on(const char *where, struct error **err)
     return ret;
 }
 
+static void move_on(void *opaque)
+{
+    char *where = stub.next_place;
+    struct error *err = NULL;
+
+    stub.next_place = NULL;
+    end();
+    if (listen_on(where, &err) < 0) {
+        error_prepend(&err, "gdb stub: ");
+        error_report_free(err);
+    }
+    g_free(where);
+}
+
+static void init_once(void)
+{
+    static bool done;
+
+    if (done) {
+        return;
+    }
+    done = true;
+    stub.out = g_byte_array_new();
+    stub.last = g_byte_array_new();
+    stub.reply = g_string_new(NULL);
+    deferred_init(&stub.stopped, stub_vcpu_stopped, NULL);
+    deferred_init(&stub.move, move_on, NULL);
+    stub.change.notify = stub_state_changed;
+    stub.reset.notify = after_reset;
+    stub.shutdown.notify = at_end;
+    runstate_add_change_notifier(&stub.change);
+    runstate_add_reset_notifier(&stub.reset);
+    runstate_add_shutdown_notifier(&stub.shutdown);
+}
+
 int gdbstub_start(const char *where, struct error **err)
 {
     static const char option[] = ",registers=";
@@ -291,9 +308,15 @@ int gdbstub_start(const char *where, struct error **err)
         return -EINVAL;
     }
     init_once();
-    end();
     stub.width = width;
     char *place = at ? g_strndup(where, (gsize)(at - where)) : g_strdup(where);
+    if (stub.reading) { /* its own debugger wants it: the chardev is still in use */
+        g_free(stub.next_place);
+        stub.next_place = place;
+        deferred_schedule(&stub.move);
+        return 0;
+    }
+    end();
     int ret = listen_on(place, err);
     g_free(place);
     return ret;

@@ -12,7 +12,14 @@ struct chardev;
 struct error;
 struct vcpu;
 
-enum { SIGNAL_INT = 2, SIGNAL_QUIT = 3, SIGNAL_TRAP = 5, SIGNAL_ABRT = 6, SIGNAL_ALRM = 14, SIGNAL_STOP = 17 };
+enum {
+    SIGNAL_INT = 2,
+    SIGNAL_QUIT = 3,
+    SIGNAL_TRAP = 5,
+    SIGNAL_ABRT = 6,
+    SIGNAL_ALRM = 14,
+    SIGNAL_STOP = 17
+};
 
 /* How vCPUs step: the bits of Qqemu.sstep. */
 enum { SSTEP_ENABLE = 1, SSTEP_NOIRQ = 2, SSTEP_NOTIMER = 4 };
@@ -39,6 +46,9 @@ struct stub {
     const struct debug_description *desc;
     char *xml, *memory_map;  /* as text; the map is made when it is read from its start */
     struct deferred stopped; /* a vCPU has stopped by itself */
+    bool reading;            /* bytes of the chardev are being handled */
+    char *next_place;        /* where to listen after that */
+    struct deferred move;
     struct notifier change, reset, shutdown;
 };
 extern struct stub stub;

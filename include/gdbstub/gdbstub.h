@@ -14,6 +14,7 @@ struct error;
  * Listen on a character device in short form ("tcp::1234", "unix:PATH", "chardev:ID", "stdio"),
  * instead of where it has listened until now; "none": nowhere. The machine stops when a debugger
  * connects. ",registers=16", "32", "64" or "auto" at the end: how wide they are for it.
+ * Asked for by its own debugger it moves a moment later, and what is wrong then goes to stderr.
  */
 int gdbstub_start(const char *where, struct error **err);
 

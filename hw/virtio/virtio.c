@@ -14,6 +14,19 @@
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+/* Queues whose budget was spent; one that is no longer ready has nothing more to say. */
+static void resume(void *opaque)
+{
+    struct virtio_device *dev = opaque;
+
+    for (unsigned i = 0; i < dev->queue_count; i++) {
+        if (dev->queues[i].again) {
+            dev->queues[i].again = false;
+            virtio_kick(dev, i);
+        }
+    }
+}
+
 void virtio_init(struct virtio_device *dev, const struct virtio_ops *ops, uint64_t features)
 {
     assert(ops->config_size <= VIRTIO_CONFIG_MAX);
@@ -21,11 +34,13 @@ void virtio_init(struct virtio_device *dev, const struct virtio_ops *ops, uint64
     dev->ops = ops;
     dev->host_features = features;
     dev->config_vector = VIRTIO_NO_VECTOR;
+    deferred_init(&dev->resume, resume, dev);
 }
 
 void virtio_fini(struct virtio_device *dev)
 {
     virtio_reset(dev);
+    deferred_cancel(&dev->resume);
     virtq_drop_spares(dev);
 }
 
@@ -157,6 +172,7 @@ void virtqueue_enable(struct virtqueue *vq)
     vq->last_avail = vq->used_index = 0;
     vq->avail_wrap = vq->used_wrap = true;
     vq->signalled_valid = false;
+    vq->budget = vq->num;
     vq->enabled = true;
 }
 
@@ -173,6 +189,7 @@ void virtio_kick(struct virtio_device *dev, unsigned queue)
     if (queue >= dev->queue_count) {
         guest_error("%s: kick of queue %u", dev->ops->name, queue);
     } else if (virtqueue_ready(&dev->queues[queue])) {
+        dev->queues[queue].budget = dev->queues[queue].num;
         dev->queues[queue].handler(dev, &dev->queues[queue]);
     }
 }
@@ -264,6 +281,10 @@ static int virtio_post_load(void *state, unsigned version, struct error **err)
             virtio_reset(dev);
             return -EINVAL;
         }
+        dev->queues[i].budget = dev->queues[i].num;
+        if (dev->queues[i].again) {
+            deferred_schedule(&dev->resume);
+        }
     }
     return dev->ops->loaded ? dev->ops->loaded(dev, err) : 0;
 }
@@ -286,6 +307,7 @@ static const struct vmstate queue_vmstate = {
             VM_BOOL(struct virtqueue, notify_off),
             VM_U16(struct virtqueue, signalled),
             VM_BOOL(struct virtqueue, signalled_valid),
+            VM_BOOL(struct virtqueue, again),
             VM_END,
         },
 };

@@ -30,7 +30,8 @@
 #define BALLOON_PAGE_BITS 12
 #define QUEUE_SIZE        128
 #define REPORT_QUEUE_SIZE 32
-#define STAT_SIZE         10 /* u16 tag, u64 value */
+#define STAT_SIZE         10      /* u16 tag, u64 value */
+#define INFLATE_MAX       KIB(16) /* of page numbers in a buffer */
 
 struct virtio_balloon {
     struct virtio_device dev;
@@ -105,6 +106,7 @@ static bool page_of_ram(const struct virtio_balloon *s, uint64_t gpa, ram_addr_t
     return true;
 }
 
+/* Drivers send some hundred pages at a time; what would take long is ignored. */
 static void inflate_elem(struct virtio_balloon *s, const struct virtq_elem *elem)
 {
     struct run run = {0, 0};
@@ -113,7 +115,7 @@ static void inflate_elem(struct virtio_balloon *s, const struct virtq_elem *elem
     ram_addr_t addr;
     size_t len;
 
-    while ((len = virtq_elem_read(elem, off, raw, sizeof(raw))) >= 4) {
+    while (off < INFLATE_MAX && (len = virtq_elem_read(elem, off, raw, sizeof(raw))) >= 4) {
         for (size_t i = 0; i + 4 <= len; i += 4) {
             if (page_of_ram(s, (uint64_t)ld_le32(raw + i) << BALLOON_PAGE_BITS, &addr)) {
                 run_add(&run, addr);

@@ -21,6 +21,7 @@
 #define HW_VIRTIO_VIRTIO_H
 
 #include "hw/core/memory.h"
+#include "system/mainloop.h"
 #include "util/base.h"
 
 #include <sys/uio.h>
@@ -99,13 +100,19 @@ struct virtqueue {
     bool notify_off;                 /* we have told the driver not to kick */
     uint16_t signalled;              /* used_index at the last interrupt ... */
     bool signalled_valid;            /* ... if there was one */
+    unsigned budget; /* elements until the rest of the world has its turn; derived */
+    bool again;      /* then look at it again */
 };
 
 /* Is there something to pop? False for a queue that is not set up. */
 bool virtqueue_ready(const struct virtqueue *vq);
 bool virtqueue_empty(struct virtqueue *vq);
 
-/* NULL: nothing there, or the device is (now) broken. */
+/*
+ * NULL: nothing there, or the device is (now) broken, or a ring full has been popped since the
+ * handler was called: then it will be called again, so that a guest that goes on filling the ring
+ * meanwhile does not keep everybody else from the device lock.
+ */
 struct virtq_elem *virtqueue_pop(struct virtqueue *vq);
 /* Done with it: `written` bytes of elem->in; frees it. */
 void virtqueue_push(struct virtqueue *vq, struct virtq_elem *elem, uint64_t written);
@@ -162,6 +169,7 @@ struct virtio_device {
     uint32_t queues_made;      /* derived: queue_count while a state is being loaded */
     struct virtq_elem *spares; /* of the queues; derived, like their number */
     unsigned spare_count;
+    struct deferred resume; /* of queues to be looked at again */
     struct virtqueue queues[VIRTIO_QUEUES_MAX];
 };
 

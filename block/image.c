@@ -6,7 +6,7 @@
 
 #include "block/block.h"
 #include "util/error.h"
-#include "util/optlist.h"
+#include "util/rows.h"
 
 extern const struct block_format *const __start_doppel_block_formats[];
 extern const struct block_format *const __stop_doppel_block_formats[];
@@ -19,20 +19,8 @@ extern const struct block_format *const __stop_doppel_block_formats[];
 
 static const struct block_format *format_find(const char *name, struct error **err)
 {
-    const char *names[32] = {NULL};
-    unsigned n = 0;
-
-    FOR_EACH_FORMAT(p)
-    {
-        if (!strcmp((*p)->name, name)) {
-            return *p;
-        }
-        if (n < ARRAY_SIZE(names) - 1) {
-            names[n++] = (*p)->name;
-        }
-    }
-    error_set(err, "unknown image format '%s'%s", name, util_did_you_mean(name, names));
-    return NULL;
+    return rows_find(__start_doppel_block_formats, __stop_doppel_block_formats, name,
+                     "image format", err);
 }
 
 static const struct block_format *format_probe(const char *file, struct error **err)

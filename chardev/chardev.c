@@ -3,11 +3,14 @@
 #include "chardev/chardev.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "hw/core/device.h"
 #include "hw/core/lock.h"
+#include "system/fds.h"
 #include "util/error.h"
-#include "util/optlist.h"
+#include "util/rows.h"
 
 extern const struct chardev_class *const __start_doppel_chardevs[];
 extern const struct chardev_class *const __stop_doppel_chardevs[];
@@ -20,20 +23,8 @@ static TAILQ_HEAD(chardev_list, chardev) chardevs = TAILQ_HEAD_INITIALIZER(chard
 
 static const struct chardev_class *class_find(const char *name, struct error **err)
 {
-    const char *names[32] = {NULL};
-    unsigned n = 0;
-
-    FOR_EACH_CLASS(p)
-    {
-        if (!strcmp((*p)->name, name)) {
-            return *p;
-        }
-        if (n < ARRAY_SIZE(names) - 1) {
-            names[n++] = (*p)->name;
-        }
-    }
-    error_set(err, "unknown character device backend '%s'%s", name, util_did_you_mean(name, names));
-    return NULL;
+    return rows_find(__start_doppel_chardevs, __stop_doppel_chardevs, name,
+                     "character device backend", err);
 }
 
 void chardev_help(GString *out)
@@ -77,11 +68,25 @@ void chardev_for_each(void (*fn)(struct chardev *chr, void *opaque), void *opaqu
 
 static void chardev_release(struct chardev *chr)
 {
+    if (chr->log_fd >= 0) {
+        close(chr->log_fd);
+    }
     g_byte_array_free(chr->queue, TRUE);
     pthread_mutex_destroy(&chr->lock);
     g_free(chr->id);
     g_free(chr->label);
     g_free(chr);
+}
+
+static int open_log(struct chardev *chr, const struct chardev_opts *opts, struct error **err)
+{
+    int flags = O_WRONLY | O_CREAT | (opts->log_append ? O_APPEND : O_TRUNC);
+
+    chr->log_fd = opts->logfile ? fds_open(opts->logfile, flags, 0666) : -1;
+    if (opts->logfile && chr->log_fd < 0) {
+        return error_set_errno(err, -chr->log_fd, "logfile '%s'", opts->logfile);
+    }
+    return 0;
 }
 
 struct chardev *chardev_create(const char *backend, const struct chardev_opts *opts,
@@ -102,7 +107,7 @@ struct chardev *chardev_create(const char *backend, const struct chardev_opts *o
     chr->label = opts->path ? g_strdup_printf("%s:%s", backend, opts->path) : g_strdup(backend);
     chr->queue = g_byte_array_new();
     pthread_mutex_init(&chr->lock, NULL);
-    if (cls->open && cls->open(chr, opts, err) < 0) {
+    if (open_log(chr, opts, err) < 0 || (cls->open && cls->open(chr, opts, err) < 0)) {
         chardev_release(chr);
         return NULL;
     }
@@ -161,6 +166,43 @@ void chardev_detach(struct chardev *chr, void *opaque)
     chr->in_use = false;
 }
 
+/* The frontend moves without noticing, but for the state of the other end. */
+static void move_frontend(struct chardev *chr, struct chardev *next)
+{
+    const struct chardev_handlers *handlers = chr->handlers;
+    void *opaque = chr->opaque;
+
+    if (chr->is_open && !next->is_open && handlers->event) {
+        handlers->event(opaque, CHARDEV_CLOSED);
+    }
+    chardev_detach(chr, opaque);
+    handlers->replaced(opaque, next);
+    int ret = chardev_attach(next, handlers, opaque, NULL);
+    assert(ret == 0);
+    if (chr->refused && handlers->writable) {
+        handlers->writable(opaque);
+    }
+}
+
+int chardev_replace(struct chardev *chr, struct chardev *next, struct error **err)
+{
+    if (chr->cls->attach || next->cls->attach) {
+        error_set(err, "a mux can neither be replaced nor replace another chardev");
+        return -ENOTSUP;
+    }
+    if (chr->in_use && !chr->handlers->replaced) {
+        error_set(err, "who uses chardev '%s' does not let it be replaced", chr->id);
+        return -EBUSY;
+    }
+    if (chr->in_use) {
+        move_frontend(chr, next);
+    }
+    g_free(next->id);
+    next->id = g_steal_pointer(&chr->id);
+    chardev_free(chr);
+    return 0;
+}
+
 /* --- output ------------------------------------------------------------------------------- */
 
 /* Hands bytes to the backend. Returns how many are dealt with. */
@@ -181,13 +223,28 @@ static size_t backend_write(struct chardev *chr, const uint8_t *buf, size_t len)
     return done;
 }
 
-size_t chardev_write(struct chardev *chr, const void *buf, size_t len)
+/* A log that cannot be written ends; the guest's output goes on. The mutex is held. */
+static void log_output(struct chardev *chr, const uint8_t *buf, size_t len)
 {
-    if (!chr || !chr->cls->write) {
+    while (len && chr->log_fd >= 0) {
+        ssize_t n = write(chr->log_fd, buf, len);
+        if (n < 0 && errno != EINTR) {
+            warn_report("logfile of chardev %s ends: %s", chr->label, g_strerror(errno));
+            close(chr->log_fd);
+            chr->log_fd = -1;
+        } else if (n > 0) {
+            buf += n;
+            len -= (size_t)n;
+        }
+    }
+}
+
+/* What the backend and the queue take. The mutex is held. */
+static size_t write_locked(struct chardev *chr, const uint8_t *bytes, size_t len)
+{
+    if (!chr->cls->write) {
         return len;
     }
-    const uint8_t *bytes = buf;
-    pthread_mutex_lock(&chr->lock);
     size_t done = chr->queue->len ? 0 : backend_write(chr, bytes, len);
     size_t room = CHARDEV_QUEUE_MAX - chr->queue->len;
     size_t queued = MIN(len - done, room);
@@ -197,6 +254,17 @@ size_t chardev_write(struct chardev *chr, const void *buf, size_t len)
         done = len;
     }
     chr->refused |= done < len;
+    return done;
+}
+
+size_t chardev_write(struct chardev *chr, const void *buf, size_t len)
+{
+    if (!chr) {
+        return len;
+    }
+    pthread_mutex_lock(&chr->lock);
+    size_t done = write_locked(chr, buf, len);
+    log_output(chr, buf, done);
     pthread_mutex_unlock(&chr->lock);
     return done;
 }
@@ -243,6 +311,22 @@ bool chardev_flush(struct chardev *chr)
         tell_writable(chr);
     }
     return empty;
+}
+
+/* --- descriptors ---------------------------------------------------------------------------- */
+
+int chardev_take_fd(struct chardev *chr)
+{
+    return chr->cls->take_fd ? chr->cls->take_fd(chr) : -1;
+}
+
+int chardev_add_client(struct chardev *chr, int fd, struct error **err)
+{
+    if (!chr->cls->add_client) {
+        error_set(err, "chardev '%s' has no clients", chr->id ? chr->id : chr->label);
+        return -ENOTSUP;
+    }
+    return chr->cls->add_client(chr, fd, err);
 }
 
 /* --- input -------------------------------------------------------------------------------- */

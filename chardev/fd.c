@@ -16,6 +16,7 @@
 #include "chardev/chardev.h"
 #include "chardev/terminal.h"
 #include "hw/core/lock.h"
+#include "system/fds.h"
 #include "util/error.h"
 
 struct chardev_fd {
@@ -33,6 +34,15 @@ static struct chardev_fd *fd_of(struct chardev *chr)
 
 /* --- input ---------------------------------------------------------------------------------- */
 
+/* A descriptor that is only for input. */
+static void close_input(struct chardev_fd *c)
+{
+    if (c->in > STDERR_FILENO && c->in != c->out) {
+        close(c->in);
+    }
+    c->in = -1;
+}
+
 static gboolean input_ready(gint fd, GIOCondition cond, gpointer data)
 {
     struct chardev_fd *c = data;
@@ -47,7 +57,7 @@ static gboolean input_ready(gint fd, GIOCondition cond, gpointer data)
         c->in_watch = 0;
         keep = G_SOURCE_REMOVE;
         if (room) {
-            c->in = -1;
+            close_input(c);
             chardev_send_event(&c->chr, CHARDEV_CLOSED);
         }
     } else if (n > 0) {
@@ -139,11 +149,9 @@ static void fd_close(struct chardev *chr)
     if (c->out_watch) {
         g_source_remove(c->out_watch);
     }
+    close_input(c);
     if (c->out > STDERR_FILENO) {
         close(c->out);
-    }
-    if (c->in > STDERR_FILENO && c->in != c->out) {
-        close(c->in);
     }
     if (c->hold >= 0) {
         close(c->hold);
@@ -195,18 +203,24 @@ static int file_open(struct chardev *chr, const struct chardev_opts *opts, struc
     if (need_path("file", opts, err) < 0) {
         return -EINVAL;
     }
-    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (opts->append ? O_APPEND : O_TRUNC);
-    int fd = open(opts->path, flags, 0666);
+    int flags = O_WRONLY | O_CREAT | (opts->append ? O_APPEND : O_TRUNC);
+    int fd = fds_open(opts->path, flags, 0666);
     if (fd < 0) {
-        return error_set_errno(err, errno, "chardev file '%s'", opts->path);
+        return error_set_errno(err, -fd, "chardev file '%s'", opts->path);
     }
-    fd_start(fd_of(chr), -1, fd);
+    int in = opts->input_path ? fds_open(opts->input_path, O_RDONLY | O_NONBLOCK, 0) : -1;
+    if (opts->input_path && in < 0) {
+        close(fd);
+        return error_set_errno(err, -in, "chardev file: input-path '%s'", opts->input_path);
+    }
+    fd_start(fd_of(chr), in, fd);
     return 0;
 }
 
-CHARDEV_DEFINE(chardev_file, .name = "file", .help = "output to a file: path=, append=on|off",
+CHARDEV_DEFINE(chardev_file, .name = "file",
+               .help = "output to a file: path=, append=on|off; input-path= of input",
                .state_size = sizeof(struct chardev_fd), .open = file_open, .close = fd_close,
-               .write = fd_write);
+               .write = fd_write, .accept_input = fd_accept_input);
 
 /* PATH.in and PATH.out if they exist, else PATH both ways. */
 static int pipe_open(struct chardev *chr, const struct chardev_opts *opts, struct error **err)
@@ -248,9 +262,9 @@ static int device_open(struct chardev *chr, const struct chardev_opts *opts, str
     if (need_path("serial", opts, err) < 0) {
         return -EINVAL;
     }
-    int fd = open(opts->path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int fd = fds_open(opts->path, O_RDWR | O_NONBLOCK | O_NOCTTY, 0);
     if (fd < 0) {
-        return error_set_errno(err, errno, "chardev serial '%s'", opts->path);
+        return error_set_errno(err, -fd, "chardev serial '%s'", opts->path);
     }
     if (tcgetattr(fd, &raw) == 0) {
         cfmakeraw(&raw);

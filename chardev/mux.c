@@ -212,7 +212,14 @@ static int mux_open(struct chardev *chr, const struct chardev_opts *opts, struct
 {
     struct chardev_mux *m = mux_of(chr);
 
-    m->base = opts->base;
+    m->base = opts->base ? opts->base : opts->base_id ? chardev_find(opts->base_id) : NULL;
+    if (!m->base || m->base->cls == chr->cls) {
+        error_set(err, "chardev mux: %s",
+                  !opts->base_id ? "needs chardev="
+                  : m->base      ? "a mux cannot share a mux"
+                                 : "there is no such chardev");
+        return -EINVAL;
+    }
     chr->wants_monitor = opts->monitor;
     chr->lossy = m->base->lossy;
     g_free(chr->label);

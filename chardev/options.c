@@ -3,6 +3,7 @@
 #include "chardev/chardev.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "util/error.h"
 #include "util/optlist.h"
@@ -11,10 +12,18 @@ static const struct opt_desc chardev_descs[] = {
     {"backend", OPT_STR, OPT_FIELD(struct chardev_opts, backend)},
     {"id", OPT_STR, OPT_FIELD(struct chardev_opts, id)},
     {"path", OPT_STR, OPT_FIELD(struct chardev_opts, path)},
+    {"input-path", OPT_STR, OPT_FIELD(struct chardev_opts, input_path)},
+    {"logfile", OPT_STR, OPT_FIELD(struct chardev_opts, logfile)},
+    {"logappend", OPT_BOOL, OPT_FIELD(struct chardev_opts, log_append)},
+    {"chardev", OPT_STR, OPT_FIELD(struct chardev_opts, base_id)},
     {"mux", OPT_BOOL, OPT_FIELD(struct chardev_opts, mux)},
     {"append", OPT_BOOL, OPT_FIELD(struct chardev_opts, append)},
     {"signal", OPT_BOOL, OPT_FIELD(struct chardev_opts, signal)},
     {"size", OPT_SIZE, OPT_FIELD(struct chardev_opts, size)},
+    {"width", OPT_U32, OPT_FIELD(struct chardev_opts, width), 1, 16384},
+    {"height", OPT_U32, OPT_FIELD(struct chardev_opts, height), 1, 16384},
+    {"cols", OPT_U32, OPT_FIELD(struct chardev_opts, cols), 1, 1024},
+    {"rows", OPT_U32, OPT_FIELD(struct chardev_opts, rows), 1, 1024},
     {"host", OPT_STR, OPT_FIELD(struct chardev_opts, host)},
     {"port", OPT_STR, OPT_FIELD(struct chardev_opts, port)},
     {"to", OPT_U32, OPT_FIELD(struct chardev_opts, to), 1, 65535},
@@ -44,7 +53,11 @@ static struct chardev *create_with_mux(const char *backend, struct chardev_opts 
 
     opts->id = NULL;
     mux.base = chardev_create(backend, opts, err);
-    return mux.base ? chardev_create("mux", &mux, err) : NULL;
+    struct chardev *chr = mux.base ? chardev_create("mux", &mux, err) : NULL;
+    if (mux.base && !chr) {
+        chardev_free(mux.base);
+    }
+    return chr;
 }
 
 static struct chardev *create(const char *backend, struct chardev_opts *opts, struct error **err)
@@ -58,16 +71,16 @@ static struct chardev_opts defaults(void)
     return (struct chardev_opts){.size = KIB(64), .wait = true, .tight = true};
 }
 
-static struct chardev *new_long(const char *text, bool hot, struct error **err)
+/* Options not in the text are as in `opts`. */
+static struct chardev *new_long(const char *text, struct chardev_opts opts, bool needs_id,
+                                struct error **err)
 {
-    struct chardev_opts opts = defaults();
     struct chardev *chr = NULL;
     struct opt_list list;
 
-    opts.hot = hot;
     opt_list_parse(&list, text, "backend");
     if (opt_apply(&list, chardev_descs, &opts, "-chardev", err) == 0) {
-        if (!opts.id || !opts.backend) {
+        if ((!opts.id && needs_id) || !opts.backend) {
             error_set(err, "-chardev needs a backend and an id: -chardev BACKEND,id=NAME");
         } else {
             chr = create(opts.backend, &opts, err);
@@ -79,12 +92,25 @@ static struct chardev *new_long(const char *text, bool hot, struct error **err)
 
 struct chardev *chardev_new(const char *text, struct error **err)
 {
-    return new_long(text, false, err);
+    return new_long(text, defaults(), true, err);
+}
+
+static struct chardev_opts hot_defaults(void)
+{
+    struct chardev_opts opts = defaults();
+
+    opts.hot = true;
+    return opts;
 }
 
 struct chardev *chardev_new_hot(const char *text, struct error **err)
 {
-    return new_long(text, true, err);
+    return new_long(text, hot_defaults(), true, err);
+}
+
+struct chardev *chardev_new_nameless(const char *text, struct error **err)
+{
+    return new_long(text, hot_defaults(), false, err);
 }
 
 /* --- short forms ------------------------------------------------------------------------------ */
@@ -160,32 +186,52 @@ static int with_path(char *text, struct chardev_opts *opts, struct error **err)
     return 0;
 }
 
-/* Short forms of sockets: "NAME:WHERE,option=value...". */
+/* "WIDTHxHEIGHT" in pixels or "COLSCxROWSC" in characters. */
+static int with_size(char *text, struct chardev_opts *opts, struct error **err)
+{
+    unsigned w, h;
+    int end = 0;
+
+    if (sscanf(text, "%4uCx%4uC%n", &w, &h, &end) == 2 && end && !text[end]) {
+        opts->cols = w;
+        opts->rows = h;
+    } else if (sscanf(text, "%5ux%5u%n", &w, &h, &end) == 2 && end && !text[end]) {
+        opts->width = w;
+        opts->height = h;
+    } else {
+        error_set(err, "vc:%s: a size is 80Cx24C or 640x480", text);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/* Short forms with more than a path: "NAME:WHERE,option=value...". */
 static const struct {
     const char *prefix, *backend;
     int (*where)(char *text, struct chardev_opts *opts, struct error **err);
-} sockets[] = {
+} forms[] = {
     {"tcp:", "socket", with_host},
     {"telnet:", "socket", with_telnet},
     {"websocket:", "socket", with_websocket},
     {"udp:", "udp", with_datagrams},
     {"unix:", "socket", with_path},
+    {"vc:", "vc", with_size},
 };
 
-static struct chardev *new_socket(unsigned form, const char *text, struct chardev_opts *opts,
-                                  struct error **err)
+static struct chardev *new_by_form(unsigned form, const char *text, struct chardev_opts *opts,
+                                   struct error **err)
 {
     struct chardev *chr = NULL;
     struct opt_list list;
 
-    opt_list_parse(&list, text + strlen(sockets[form].prefix), "where");
+    opt_list_parse(&list, text + strlen(forms[form].prefix), "where");
     char *where = list.count && !strcmp(list.pairs[0].name, "where") ? list.pairs[0].value : NULL;
     struct opt_list rest = {list.pairs + 1, list.count - (list.count > 0)};
     if (!where) {
         error_set(err, "'%s' says no address", text);
-    } else if (sockets[form].where(where, opts, err) == 0 &&
+    } else if (forms[form].where(where, opts, err) == 0 &&
                opt_apply(&rest, chardev_descs, opts, text, err) == 0) {
-        chr = create(sockets[form].backend, opts, err);
+        chr = create(forms[form].backend, opts, err);
     }
     opt_list_free(&list);
     return chr;
@@ -217,9 +263,9 @@ static struct chardev *new_short(const char *text, struct chardev_opts *opts, st
         opts->mux = opts->monitor = true;
         text += strlen("mon:");
     }
-    for (unsigned i = 0; i < ARRAY_SIZE(sockets); i++) {
-        if (g_str_has_prefix(text, sockets[i].prefix)) {
-            return new_socket(i, text, opts, err);
+    for (unsigned i = 0; i < ARRAY_SIZE(forms); i++) {
+        if (g_str_has_prefix(text, forms[i].prefix)) {
+            return new_by_form(i, text, opts, err);
         }
     }
     return new_plain(text, opts, err);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Ring buffer: keeps the last `size` bytes of output in memory for the monitor to read. */
+/*
+ * Ring buffer: keeps the last `size` bytes of output in memory for the monitor to read. A vc (virtual
+ * console) is one too: nothing shows it, but what it was told last is not lost.
+ */
 #include "chardev/ringbuf.h"
 
 #include <errno.h>
@@ -69,5 +72,9 @@ size_t chardev_ringbuf_read(struct chardev *chr, uint8_t *buf, size_t len)
 }
 
 CHARDEV_DEFINE(chardev_ringbuf, .name = "ringbuf", .help = "the last bytes of output: size=",
+               .state_size = sizeof(struct chardev_ringbuf), .open = ringbuf_open,
+               .close = ringbuf_close, .write = ringbuf_write);
+CHARDEV_DEFINE(chardev_vc, .name = "vc",
+               .help = "virtual console; without a display to show it, a ringbuf: size=",
                .state_size = sizeof(struct chardev_ringbuf), .open = ringbuf_open,
                .close = ringbuf_close, .write = ringbuf_write);

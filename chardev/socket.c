@@ -26,6 +26,7 @@
 #include "chardev/sockaddr.h"
 #include "chardev/stream.h"
 #include "crypto/tls.h"
+#include "system/fds.h"
 #include "system/mainloop.h"
 #include "util/error.h"
 #include "util/trace.h"
@@ -624,17 +625,14 @@ static int open_client(struct chardev_socket *s, const struct chardev_opts *opts
     return error_set_errno(err, -ret, "connecting to %s", strchr(s->chr.label, ':') + 1);
 }
 
-/* A descriptor somebody left open for us. */
-static int open_fd(struct chardev_socket *s, const struct chardev_opts *opts, struct error **err)
+/* Is the descriptor a socket of the kind that server= says? */
+static int check_fd(const struct chardev_opts *opts, int fd, struct error **err)
 {
-    int listening = 0, fd;
+    int listening = 0;
     socklen_t len = sizeof(listening);
-    char *end;
 
-    fd = (int)strtol(opts->fd, &end, 10);
-    if (*end || end == opts->fd || fd < 0 ||
-        getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0) {
-        error_set(err, "fd=%s is not the number of an open socket", opts->fd);
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0) {
+        error_set(err, "fd=%s is not a socket", opts->fd);
         return -EINVAL;
     }
     if (!!listening != opts->server) {
@@ -642,14 +640,62 @@ static int open_fd(struct chardev_socket *s, const struct chardev_opts *opts, st
                   listening ? "a listening" : "not a listening", opts->server ? "on" : "off");
         return -EINVAL;
     }
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return 0;
+}
+
+/* A descriptor somebody left open for us, or sent. */
+static int open_fd(struct chardev_socket *s, const struct chardev_opts *opts, struct error **err)
+{
+    int fd = fds_by_text(opts->fd, err);
+
+    if (fd < 0) {
+        return fd;
+    }
+    if (check_fd(opts, fd, err) < 0) {
+        fds_give_back(opts->fd, fd);
+        return -EINVAL;
+    }
     g_unix_set_fd_nonblocking(fd, TRUE, NULL);
     s->from_fd = true;
-    if (listening) {
+    if (opts->server) {
         s->listen_fds[s->listeners++] = fd;
         start_listening(s);
         return opts->wait && !opts->hot ? wait_for_client(s, err) : 0;
     }
+    connected_by(s, fd);
+    return 0;
+}
+
+static int socket_take_fd(struct chardev *chr)
+{
+    struct chardev_socket *s = socket_of(chr);
+
+    pthread_mutex_lock(&chr->lock);
+    int fd = stream_take_fd(&s->stream);
+    pthread_mutex_unlock(&chr->lock);
+    return fd;
+}
+
+static int socket_add_client(struct chardev *chr, int fd, struct error **err)
+{
+    struct chardev_socket *s = socket_of(chr);
+    int type;
+    socklen_t len = sizeof(type);
+
+    if (s->stream.fd >= 0) {
+        error_set(err, "chardev '%s' has a client already", chr->id);
+        return -EBUSY;
+    }
+    if (!s->server) {
+        error_set(err, "chardev '%s' is no server", chr->id);
+        return -EINVAL;
+    }
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_STREAM) {
+        error_set(err, "this is not a stream socket");
+        return -EINVAL;
+    }
+    g_unix_set_fd_nonblocking(fd, TRUE, NULL);
+    listen_for_more(s, false);
     connected_by(s, fd);
     return 0;
 }
@@ -759,6 +805,7 @@ static void socket_close(struct chardev *chr)
 
 CHARDEV_DEFINE(chardev_socket, .name = "socket",
                .help = "TCP or Unix socket: host=, port= or path= or fd=; server=, wait=, telnet=, "
-                       "nodelay=, reconnect=",
+                       "nodelay=, reconnect=, tls-creds=",
                .state_size = sizeof(struct chardev_socket), .open = socket_open,
-               .close = socket_close, .write = socket_write, .accept_input = socket_accept_input);
+               .close = socket_close, .write = socket_write, .accept_input = socket_accept_input,
+               .take_fd = socket_take_fd, .add_client = socket_add_client);

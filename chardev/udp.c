@@ -105,6 +105,10 @@ static int udp_open(struct chardev *chr, const struct chardev_opts *opts, struct
     if (!opts->localaddr && !loopback) {
         local.host = opts->ipv6 ? "::" : "0.0.0.0";
     }
+    if (opts->path) {
+        error_set(err, "chardev udp takes host= and port=, no path");
+        return -EINVAL;
+    }
     if (!opts->port || sock_resolve(opts, SOCK_DGRAM, &to, err) < 0 ||
         sock_resolve(&local, SOCK_DGRAM, &from, err) < 0) {
         if (!opts->port) {

@@ -6,6 +6,7 @@
 
 #include "hw/core/device.h"
 #include "util/error.h"
+#include "util/rows.h"
 
 extern const struct object_class *const __start_doppel_objects[];
 extern const struct object_class *const __stop_doppel_objects[];
@@ -18,20 +19,7 @@ static TAILQ_HEAD(, object) objects = TAILQ_HEAD_INITIALIZER(objects);
 
 static const struct object_class *class_find(const char *name, struct error **err)
 {
-    const char *names[32] = {NULL};
-    unsigned n = 0;
-
-    FOR_EACH_CLASS(p)
-    {
-        if (!strcmp((*p)->name, name)) {
-            return *p;
-        }
-        if (n < ARRAY_SIZE(names) - 1) {
-            names[n++] = (*p)->name;
-        }
-    }
-    error_set(err, "unknown object type '%s'%s", name, util_did_you_mean(name, names));
-    return NULL;
+    return rows_find(__start_doppel_objects, __stop_doppel_objects, name, "object type", err);
 }
 
 /* --- finding ---------------------------------------------------------------------------------- */
@@ -184,7 +172,7 @@ void object_help(GString *out)
 
 int object_help_props(const char *type, GString *out, struct error **err)
 {
-    const struct object_class *cls = class_find(type ? type : "", err);
+    const struct object_class *cls = class_find(type, err);
 
     if (!cls) {
         return -ENOENT;

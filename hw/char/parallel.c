@@ -172,7 +172,13 @@ static const struct reg_desc parallel_regs[] = {
 };
 static const struct reg_bank parallel_bank = REG_BANK("parallel", parallel_regs, PAR_SIZE);
 
-static const struct chardev_handlers host_handlers = {.writable = host_writable};
+static void host_replaced(void *opaque, struct chardev *chr)
+{
+    ((struct parallel *)opaque)->chr = chr;
+}
+
+static const struct chardev_handlers host_handlers = {.replaced = host_replaced,
+                                                      .writable = host_writable};
 
 /* --- life ------------------------------------------------------------------------------------- */
 

@@ -435,7 +435,13 @@ static const struct reg_desc serial_regs[] = {
 
 static const struct reg_bank serial_bank = REG_BANK("serial", serial_regs, 8);
 
+static void host_replaced(void *opaque, struct chardev *chr)
+{
+    ((struct serial *)opaque)->chr = chr;
+}
+
 static const struct chardev_handlers host_handlers = {
+    .replaced = host_replaced,
     .can_read = host_can_read,
     .read = host_read,
     .event = host_event,

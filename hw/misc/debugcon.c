@@ -37,11 +37,16 @@ static const struct mem_ops debugcon_ops = {
     .valid = {.min = 1, .max = 1},
 };
 
+static void replaced(void *opaque, struct chardev *chr)
+{
+    ((struct debugcon *)opaque)->chardev = chr;
+}
+
 static int debugcon_realize(struct device *dev, struct error **err)
 {
-    static const struct chardev_handlers none;
+    static const struct chardev_handlers handlers = {.replaced = replaced};
     struct debugcon *s = to_debugcon(dev);
-    int ret = s->chardev ? chardev_attach(s->chardev, &none, s, err) : 0;
+    int ret = s->chardev ? chardev_attach(s->chardev, &handlers, s, err) : 0;
 
     if (ret < 0)
         return ret;

@@ -176,10 +176,16 @@ static void event(void *opaque, enum chardev_event event)
     }
 }
 
+static void replaced(void *opaque, struct chardev *chr)
+{
+    ((struct virtio_console *)opaque)->chr = chr;
+}
+
 static const struct chardev_handlers handlers = {.can_read = can_read,
                                                  .read = read_input,
                                                  .event = event,
                                                  .writable = writable,
+                                                 .replaced = replaced,
                                                  .lossless = true};
 
 static void resume(void *opaque)

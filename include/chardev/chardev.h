@@ -41,6 +41,8 @@ struct chardev_handlers {
     /* Output matters more than going on: writes are refused when the other end does not read, also
      * by backends that throw away what they cannot send (sockets, ptys, pipes). */
     bool lossless;
+    /* The chardev is replaced (chardev_replace()): use `chr` from now on. NULL: it cannot be. */
+    void (*replaced)(void *opaque, struct chardev *chr);
 };
 
 /* Options of one chardev: "backend,name=value,..." split up. Values are strings. */
@@ -48,12 +50,17 @@ struct chardev_opts {
     const char *id; /* NULL: none */
     const char *backend;
     const char *path;
+    const char *input_path; /* file: where input comes from */
+    const char *logfile;    /* of all kinds: what the frontend writes goes there too */
+    bool log_append;
     bool mux;
     bool monitor; /* "mon:...": the mux is to carry a monitor too */
     bool append;
-    bool signal;          /* stdio: Ctrl-C interrupts doppel instead of the guest */
-    uint64_t size;        /* ringbuf: bytes, a power of two */
-    struct chardev *base; /* mux: what it shares */
+    bool signal;                        /* stdio: Ctrl-C interrupts doppel instead of the guest */
+    uint64_t size;                      /* ringbuf: bytes, a power of two */
+    struct chardev *base;               /* mux: what it shares ... */
+    const char *base_id;                /* ... or its id */
+    uint32_t width, height, cols, rows; /* vc: pixels or characters; for whoever shows it */
     /* socket */
     const char *host, *port;
     const char *fd; /* number of an inherited descriptor, listening or connected */
@@ -61,7 +68,7 @@ struct chardev_opts {
     bool ipv4, ipv6;
     bool abstract, tight; /* path is a name in the abstract namespace, not padded with zeroes */
     bool server, wait, nodelay, telnet, websocket;
-    const char *tls_creds; /* id of TLS credentials; NULL: plain */
+    const char *tls_creds;             /* id of TLS credentials; NULL: plain */
     const char *localaddr, *localport; /* udp */
     uint32_t reconnect, reconnect_ms;  /* client: try again after so many s, ms; 0: never */
     bool hot;                          /* made while the machine runs: nothing may be waited for */
@@ -83,6 +90,9 @@ struct chardev_class {
                   struct error **err);
     void (*detach)(struct chardev *chr, void *opaque);
     size_t (*can_read)(struct chardev *chr); /* mux: of the frontend in focus */
+    /* Of sockets; see chardev_take_fd(), chardev_add_client(). */
+    int (*take_fd)(struct chardev *chr);
+    int (*add_client)(struct chardev *chr, int fd, struct error **err);
 };
 
 #define CHARDEV_SECTION "doppel_chardevs"
@@ -104,6 +114,7 @@ struct chardev {
     pthread_mutex_t lock; /* queue */
     GByteArray *queue;
     bool refused; /* a short write happened: call writable() when drained */
+    int log_fd;   /* -1: no log */
     TAILQ_ENTRY(chardev) link;
 };
 
@@ -116,14 +127,21 @@ struct chardev {
  * stub, QMP): sockets of the short forms are servers that wait for nobody unless told otherwise.
  */
 struct chardev *chardev_new(const char *text, struct error **err);
-/* The same while the machine runs (chardev-add). */
+/* The same while the machine runs (chardev-add); nameless: without an id, for chardev_replace(). */
 struct chardev *chardev_new_hot(const char *text, struct error **err);
+struct chardev *chardev_new_nameless(const char *text, struct error **err);
 struct chardev *chardev_new_short(const char *text, const char *id, struct error **err);
 struct chardev *chardev_new_service(const char *text, const char *id, struct error **err);
 struct chardev *chardev_create(const char *backend, const struct chardev_opts *opts,
                                struct error **err);
 struct chardev *chardev_find(const char *id);
 void chardev_free(struct chardev *chr);
+
+/*
+ * Puts `next`, which nobody uses, in the place of chr: id and frontend. chr is freed. Refused if the
+ * frontend cannot do without it; then nothing has changed. 0 or -errno.
+ */
+int chardev_replace(struct chardev *chr, struct chardev *next, struct error **err);
 void chardev_cleanup(void); /* all: flush what is queued, restore terminals */
 void chardev_help(GString *out);
 void chardev_class_for_each(void (*fn)(const struct chardev_class *cls, void *opaque),
@@ -138,6 +156,15 @@ void chardev_detach(struct chardev *chr, void *opaque);
 /* Bytes taken (sent or queued), less than len when the queue is full. chr may be NULL: all. */
 size_t chardev_write(struct chardev *chr, const void *buf, size_t len);
 void chardev_accept_input(struct chardev *chr);
+
+/*
+ * The oldest descriptor that the other end of a Unix socket has sent with what the frontend has read
+ * or is reading, now the caller's; -1: there is none. Main thread, device lock held.
+ */
+int chardev_take_fd(struct chardev *chr);
+
+/* A connected socket, taken as if it had been accepted. Without success it stays the caller's. */
+int chardev_add_client(struct chardev *chr, int fd, struct error **err);
 
 /* Nobody will read what is queued any more: forget it. */
 void chardev_drop_output(struct chardev *chr);

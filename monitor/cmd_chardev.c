@@ -49,6 +49,97 @@ json_t *qmp_query_chardev_backends(struct monitor *m, json_t *args, struct error
     return list;
 }
 
+/* --- chardev-add, chardev-change --------------------------------------------------------------- */
+
+/* A member of QMP's types and the option of -chardev that it is; all others have one name. */
+struct renamed {
+    const char *member, *option;
+};
+
+static const char *option_of(const struct renamed *table, const char *member)
+{
+    for (; table->member; table++) {
+        if (!strcmp(table->member, member)) {
+            return table->option;
+        }
+    }
+    return member;
+}
+
+static void append_members(GString *text, json_t *object, const struct renamed *table)
+{
+    const char *key;
+    json_t *v;
+
+    json_object_foreach(object, key, v)
+    {
+        opttext_value(text, option_of(table, key), v);
+    }
+}
+
+/* A SocketAddress among the members: {"type":..,"data":{..}}. */
+static bool append_address(GString *text, const char *member, json_t *addr)
+{
+    static const struct renamed there[] = {{"str", "fd"}, {NULL, NULL}};
+    static const struct renamed here[] = {{"host", "localaddr"},
+                                          {"port", "localport"},
+                                          {"path", "localaddr"},
+                                          {"str", "fd"},
+                                          {NULL, NULL}};
+    bool local = !strcmp(member, "local");
+
+    if (!local && strcmp(member, "addr") && strcmp(member, "remote")) {
+        return false;
+    }
+    append_members(text, json_object_get(addr, "data"), local ? here : there);
+    return true;
+}
+
+/* The option text of a ChardevBackend; id: NULL for none. */
+static GString *backend_text(const char *id, json_t *backend)
+{
+    static const struct renamed names[] = {
+        {"out", "path"}, {"in", "input-path"}, {"device", "path"}, {NULL, NULL}};
+    const char *type = json_string_value(json_object_get(backend, "type")), *key;
+    GString *text = g_string_new(!strcmp(type, "memory") ? "ringbuf" : type);
+    json_t *v, *data = json_object_get(backend, "data");
+
+    if (id) {
+        opttext_string(text, "id", id);
+    }
+    /* In QMP a socket is a server unless told otherwise. */
+    if (!strcmp(type, "socket") && !json_object_get(data, "server")) {
+        opttext_string(text, "server", "on");
+    }
+    json_object_foreach(data, key, v)
+    {
+        if (!append_address(text, key, v)) {
+            opttext_value(text, option_of(names, key), v);
+        }
+    }
+    return text;
+}
+
+/* ChardevReturn */
+static json_t *made(const struct chardev *chr)
+{
+    json_t *ret = qmp_empty();
+
+    if (g_str_has_prefix(chr->label, "pty:")) {
+        json_object_set_new(ret, "pty", json_string(chr->label + 4));
+    }
+    return ret;
+}
+
+json_t *qmp_chardev_add(struct monitor *m, json_t *args, struct error **err)
+{
+    GString *text = backend_text(arg_str(args, "id"), json_object_get(args, "backend"));
+    struct chardev *chr = chardev_new_hot(text->str, err);
+
+    g_string_free(text, TRUE);
+    return chr ? made(chr) : NULL;
+}
+
 void hmp_chardev_add(struct monitor *m, json_t *args)
 {
     struct error *err = NULL;
@@ -58,67 +149,38 @@ void hmp_chardev_add(struct monitor *m, json_t *args)
     }
 }
 
-/* --- chardev-add -------------------------------------------------------------------------------- */
-
-/* SocketAddress: its members are options, {"type":..,"data":{..}} */
-static void append_address(GString *text, json_t *addr)
+static struct chardev *change(const char *id, const char *text, struct error **err)
 {
-    const char *type = json_string_value(json_object_get(addr, "type")), *key;
-    json_t *v;
+    struct chardev *old = chardev_find(id), *next;
 
-    json_object_foreach(json_object_get(addr, "data"), key, v)
-    {
-        bool fd = !strcmp(type, "fd") && !strcmp(key, "str");
-        opttext_value(text, fd ? "fd" : key, v);
-    }
-}
-
-/* The option text of a ChardevBackend. */
-static GString *backend_text(const char *id, json_t *backend)
-{
-    /* QMP's name of a member, ours in -chardev */
-    static const char *const names[][2] = {
-        {"out", "path"}, {"device", "path"}, {"chardev", "chardev"}};
-    const char *type = json_string_value(json_object_get(backend, "type")), *key;
-    GString *text = g_string_new(!strcmp(type, "memory") ? "ringbuf" : type);
-    bool server = !strcmp(type, "socket");
-    json_t *v, *data = json_object_get(backend, "data");
-
-    opttext_string(text, "id", id);
-    /* In QMP a socket is a server unless told otherwise. */
-    if (server && !json_object_get(data, "server")) {
-        opttext_string(text, "server", "on");
-    }
-    json_object_foreach(data, key, v)
-    {
-        const char *name = key;
-        for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-            name = strcmp(names[i][0], key) ? name : names[i][1];
-        }
-        if (!strcmp(key, "addr")) {
-            append_address(text, v);
-        } else {
-            opttext_value(text, name, v);
-        }
-    }
-    return text;
-}
-
-json_t *qmp_chardev_add(struct monitor *m, json_t *args, struct error **err)
-{
-    json_t *backend = json_object_get(args, "backend"), *ret = qmp_empty();
-    GString *text = backend_text(arg_str(args, "id"), backend);
-    struct chardev *chr = chardev_new_hot(text->str, err);
-
-    g_string_free(text, TRUE);
-    if (!chr) {
-        json_decref(ret);
+    if (!old) {
+        error_set(err, "Chardev '%s' does not exist", id);
         return NULL;
     }
-    if (g_str_has_prefix(chr->label, "pty:")) {
-        json_object_set_new(ret, "pty", json_string(chr->label + 4));
+    next = chardev_new_nameless(text, err);
+    if (next && chardev_replace(old, next, err) < 0) {
+        chardev_free(next);
+        next = NULL;
     }
-    return ret;
+    return next;
+}
+
+json_t *qmp_chardev_change(struct monitor *m, json_t *args, struct error **err)
+{
+    GString *text = backend_text(NULL, json_object_get(args, "backend"));
+    struct chardev *chr = change(arg_str(args, "id"), text->str, err);
+
+    g_string_free(text, TRUE);
+    return chr ? made(chr) : NULL;
+}
+
+void hmp_chardev_change(struct monitor *m, json_t *args)
+{
+    struct error *err = NULL;
+
+    if (!change(arg_str(args, "id"), arg_str(args, "options"), &err)) {
+        mon_error(m, err);
+    }
 }
 
 static struct chardev *find(struct monitor *m, const char *id, const char *what, struct error **err)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-check-scripts-y += tests/chardev/tls
+check-scripts-y += tests/chardev/tls tests/chardev/fds tests/chardev/backends tests/chardev/telnet

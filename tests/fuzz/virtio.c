@@ -22,6 +22,7 @@
 #include <time.h>
 
 #define STREAM_MAX 4096
+#define PAGES      0xc00000u /* which the balloon may take */
 
 struct stream {
     const uint8_t *data;
@@ -39,6 +40,19 @@ static uint64_t take(struct stream *s, unsigned bytes)
     for (; bytes && s->len; bytes--, s->data++, s->len--)
         v = v << 8 | *s->data;
     return v;
+}
+
+/* Where the rings of a queue are. */
+static void settle_queue(unsigned queue)
+{
+    gpa_t base = VDRV_RINGS + queue * 0x10000ull;
+
+    common_put(0x16, queue, 2);
+    common_put(0x18, 8, 2);
+    common_put(0x20, base, 8);
+    common_put(0x28, base + 0x8000, 8);
+    common_put(0x30, base + 0xc000, 8);
+    common_put(0x1c, 1, 2);
 }
 
 /* --- what the driver does ------------------------------------------------------------------------- */
@@ -69,6 +83,36 @@ static void do_available(struct stream *s)
     mem_put(avail + 4 + 2 * (take(s, 1) % 8), take(s, 1) % 9, 2);
     mem_put(avail + 2, mem_get(avail + 2, 2) + take(s, 1) % 4, 2);
     vdrv_kick(queue);
+}
+
+/* Page numbers, and pages themselves: what the balloon takes. Behind the rings and tables. */
+static void do_pages(struct stream *s)
+{
+    unsigned queue = (unsigned)take(s, 1) % MAX(queues, 1u), count = (unsigned)take(s, 1) % 16;
+    bool report = take(s, 1) & 1;
+    gpa_t desc = VDRV_RINGS + queue * 0x10000ull, avail = desc + 0x8000;
+    struct vbuf b = {VDRV_DATA, 4 * count, false};
+
+    if (report)
+        b = (struct vbuf){PAGES + take(s, 1) * 0x800, (uint32_t)take(s, 2) * 16, true};
+    for (unsigned i = 0; i < count; i++)
+        mem_put(VDRV_DATA + 4ull * i, PAGES / 4096 + take(s, 1) % 128, 4);
+    put_desc(desc, &b, b.write ? 2 : 0, 0);
+    mem_put(avail + 4 + 2 * (mem_get(avail + 2, 2) % 8), 0, 2);
+    mem_put(avail + 2, mem_get(avail + 2, 2) + 1, 2);
+    vdrv_kick(queue);
+}
+
+static void do_queue_reset(struct stream *s)
+{
+    unsigned queue = (unsigned)take(s, 1) % MAX(queues, 1u);
+
+    if (!vdrv_cap[CAP_COMMON])
+        return;
+    common_put(0x16, queue, 2);
+    common_put(0x3a, 1, 2);
+    if (take(s, 1) & 1)
+        settle_queue(queue);
 }
 
 static void do_data(struct stream *s)
@@ -158,21 +202,13 @@ static void do_config(struct stream *s)
 static void do_settle(struct stream *s)
 {
     uint64_t features = (vdrv_offered() & take(s, 8)) | VIRTIO_F_VERSION_1;
-    struct vring ring;
 
     if (!vdrv_cap[CAP_COMMON] || !vdrv_settle(features))
         return;
     queues = MIN((unsigned)common_get(0x12, 2), 8u);
     for (unsigned q = 0; q < queues; q++) {
-        gpa_t base = VDRV_RINGS + q * 0x10000ull;
-        ring = (struct vring){.index = q};
-        addr_space_set(&as_memory, base, 0, 0x100);
-        common_put(0x16, ring.index, 2);
-        common_put(0x18, 8, 2);
-        common_put(0x20, base, 8);
-        common_put(0x28, base + 0x8000, 8);
-        common_put(0x30, base + 0xc000, 8);
-        common_put(0x1c, 1, 2);
+        addr_space_set(&as_memory, VDRV_RINGS + q * 0x10000ull, 0, 0x100);
+        settle_queue(q);
     }
     common_put(0x14, 0xf, 1);
 }
@@ -248,7 +284,8 @@ static void (*const actions[])(struct stream *s) = {
     do_ring_write, do_descriptor, do_available,  do_available, do_data,    do_kick,
     do_common,     do_memory,     do_msix,       do_legacy,    do_config,  do_settle,
     do_settle,     do_map,        do_time,       do_host,      do_balloon, do_port,
-    do_state,      do_reset,      do_descriptor, do_gpu,       do_gpu,     do_look};
+    do_state,      do_reset,      do_descriptor, do_gpu,       do_gpu,     do_look,
+    do_pages,      do_queue_reset};
 
 /* --- streams ---------------------------------------------------------------------------------------- */
 
@@ -283,7 +320,7 @@ static void run_stream(const uint8_t *data, size_t size)
 {
     static const char *const devices[] = {
         "virtio-rng-pci,packed=on",
-        "virtio-serial-pci,packed=on,max_ports=3",
+        "virtio-serial-pci,packed=on,max_ports=3,in_order=on",
         "virtio-balloon-pci,packed=on,free-page-reporting=on",
         "virtio-rng-pci,disable-modern=on,max-bytes=100,period=100",
         "virtio-serial-pci,disable-legacy=on",

@@ -140,6 +140,23 @@ static void send_queued(void *opaque)
     }
 }
 
+/* "server.host" is a member of the member "server". */
+static void set_member(json_t *data, const char *name, json_t *v)
+{
+    const char *dot = strchr(name, '.');
+
+    if (dot) {
+        char *outer = g_strndup(name, (gsize)(dot - name));
+        if (!json_object_get(data, outer)) {
+            json_object_set_new(data, outer, json_object());
+        }
+        set_member(json_object_get(data, outer), dot + 1, v);
+        g_free(outer);
+    } else {
+        json_object_set_new(data, name, v);
+    }
+}
+
 static json_t *to_json(const struct mgmt_field *fields)
 {
     json_t *data = json_object();
@@ -154,7 +171,7 @@ static json_t *to_json(const struct mgmt_field *fields)
             v = json_string(fields->str);
         }
         if (v) {
-            json_object_set_new(data, fields->name, v);
+            set_member(data, fields->name, v);
         }
     }
     return data;

@@ -27,6 +27,7 @@
 #include "system/object.h"
 #include "system/options.h"
 #include "system/runstate.h"
+#include "ui/vnc.h"
 #include "util/error.h"
 #include "util/log.h"
 
@@ -268,6 +269,17 @@ static int start_gdbstub(const struct options *o, struct error **err)
     return ret;
 }
 
+static int start_vnc(const struct options *o, struct error **err)
+{
+    int ret = 0;
+
+    vnc_set_name(o->cfg.name);
+    for (unsigned i = 0; i < o->vncs->len && ret == 0; i++) {
+        ret = vnc_add(g_ptr_array_index(o->vncs, i), err);
+    }
+    return ret;
+}
+
 static int build_machine(struct options *o, struct error **err)
 {
     static struct reset_handler cpus = {.reset = reset_cpus};
@@ -312,7 +324,7 @@ static int build_machine(struct options *o, struct error **err)
     }
     device_hotplug_begin();
     reset_handler_add(&cpus);
-    if (make_monitors(o, err) < 0 || start_gdbstub(o, err) < 0) {
+    if (make_monitors(o, err) < 0 || start_gdbstub(o, err) < 0 || start_vnc(o, err) < 0) {
         return -EINVAL;
     }
     return accel_start(err);
@@ -397,6 +409,7 @@ int main(int argc, char **argv)
     } else {
         status = run(&o);
         monitor_flush();
+        vnc_cleanup();
         vcpu_gate_shutdown();
         accel_stop();
         block_cleanup();

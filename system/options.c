@@ -358,6 +358,7 @@ FLAG_OPTION(no_acpi, cfg.acpi, false)
 FLAG_OPTION(no_hpet, cfg.hpet, false)
 STRING_OPTION(gdb, gdb)
 FLAG_OPTION(gdb_default, gdb, "tcp::1234")
+LIST_OPTION(vnc, vncs)
 LIST_OPTION(serial, serials)
 LIST_OPTION(parallel, parallels)
 
@@ -572,13 +573,18 @@ static int set_vga(struct options *o, const char *arg, struct error **err)
     return o->cfg.vga ? 0 : -EINVAL;
 }
 
+/* "vnc=:1,password=on" is -vnc ":1,password=on". */
 static int set_display(struct options *o, const char *arg, struct error **err)
 {
     if (asks_for_help(arg)) {
-        print_and_exit(g_string_new("none   the screen is not shown\n"));
+        print_and_exit(g_string_new("none   the screen is not shown\n"
+                                    "vnc    a VNC server: vnc=ADDRESS,... as -vnc ADDRESS,...\n"));
+    }
+    if (g_str_has_prefix(arg, "vnc=")) {
+        return append(o->vncs, arg + 4);
     }
     if (strcmp(arg, "none")) {
-        error_set(err, "-display %s: only none is available", arg);
+        error_set(err, "-display %s: there are none and vnc=ADDRESS", arg);
         return -EINVAL;
     }
     o->display_none = true;
@@ -590,17 +596,6 @@ static int set_floppy(struct options *o, const char *arg, struct error **err)
     error_set(err, "there is no floppy drive for '%s': -hda boots most images of floppy disks, and so "
                    "does -kernel memdisk -initrd IMAGE", arg);
     return -EINVAL;
-}
-
-/* There is no VNC server yet: only its absence can be asked for, as test scripts do. */
-static int set_vnc(struct options *o, const char *arg, struct error **err)
-{
-    if (strcmp(arg, "none")) {
-        error_set(err, "-vnc %s: there is no VNC server yet, only none", arg);
-        return -EINVAL;
-    }
-    o->display_none = true;
-    return 0;
 }
 
 /* There is no network card yet, so that only "none" can be kept. */
@@ -839,8 +834,8 @@ static const struct option_row rows[] = {
     {"gdb",        "CHARDEV",   "wait for a debugger: tcp::PORT, unix:PATH, stdio, chardev:ID, none", set_gdb},
     {"s",          NULL,        "as -gdb tcp::1234", set_gdb_default},
     {"nographic",  NULL,        "no display; serial port and monitor on this terminal", set_nographic},
-    {"display",    "none",      "how the screen is shown", set_display},
-    {"vnc",        "none",      "VNC server", set_vnc},
+    {"display",    "none|vnc=ADDRESS[,...]", "how the screen is shown", set_display},
+    {"vnc",        "[HOST]:DISPLAY|unix:PATH|none[,password=on,password-secret=,tls-creds=,websocket=on|PORT,share=,to=,...]", "VNC server; without a HOST for this machine only", set_vnc},
     {"vga",        "CARD",      "graphics card", set_vga},
     {"nic",        "none",      "network card", set_net},
     {"net",        "none",      "as -nic", set_net},
@@ -933,6 +928,7 @@ static void set_defaults(struct options *o)
         .objects = g_ptr_array_new(),
         .devices = g_ptr_array_new(),
         .globals = g_ptr_array_new(),
+        .vncs = g_ptr_array_new(),
     };
 }
 

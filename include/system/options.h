@@ -32,6 +32,7 @@ struct options {
     bool display_none;
     bool daemonize;
     bool lock_memory; /* -overcommit mem-lock=on */
+    GPtrArray *vncs; /* texts of -vnc */
     const char *pidfile;
 };
 

@@ -5,6 +5,8 @@
  * monitor/types.def, which the tests hold every event against.
  *
  *   mgmt_event("DEVICE_TRAY_MOVED", MGMT_STR("device", id), MGMT_BOOL("tray-open", open));
+ *
+ * A name with a dot is a member of a member: MGMT_STR("client.host", host).
  */
 #ifndef UTIL_MGMT_EVENT_H
 #define UTIL_MGMT_EVENT_H

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How much a client's link takes: how many bytes may be on their way so that what is shown next
+ * comes soon. Learnt from what the client acknowledges (fences, or requests for the next update).
+ */
+#ifndef UI_VNC_LINK_H
+#define UI_VNC_LINK_H
+
+#include "util/base.h"
+
+#define VNC_LINK_MARKS 32u
+
+/* One point of the stream the client has been, or will be, asked about. */
+struct vnc_link_mark {
+    uint64_t position;
+    int64_t sent; /* microseconds */
+};
+
+struct vnc_link {
+    struct vnc_link_mark marks[VNC_LINK_MARKS];
+    unsigned first, count;
+    uint64_t position, acknowledged; /* bytes of the stream */
+    int64_t base_rtt;                /* shortest seen; 0: not known */
+    int64_t last_rtt;
+    size_t window;                   /* bytes that may be on their way */
+    bool limited;                    /* since the last acknowledgement the window was the limit */
+};
+
+void vnc_link_init(struct vnc_link *l);
+/* A message has been sent; the stream is at `position` now. False: no room for another mark. */
+bool vnc_link_sent(struct vnc_link *l, uint64_t position, int64_t now);
+/* The oldest mark has come back. */
+void vnc_link_acknowledged(struct vnc_link *l, int64_t now);
+/* Bytes that may be sent now; 0: wait. */
+size_t vnc_link_room(struct vnc_link *l);
+bool vnc_link_marks_full(const struct vnc_link *l);
+
+#endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A server's copy of the display's picture. While somebody can take changes it looks at the display
+ * up to 60 times a second; when nothing changes, less and less often, until something does or
+ * somebody types. While nobody can, it does not look: what a slow client misses is never drawn.
+ */
+#include "ui/vnc/internal.h"
+
+#include "ui/display.h"
+
+#define INTERVAL_MIN 16667
+#define INTERVAL_MAX 100000
+#define BLANK_WIDTH  640u
+#define BLANK_HEIGHT 480u
+
+static void look(void *opaque);
+
+static void set_size(struct vnc_screen *scr, unsigned width, unsigned height)
+{
+    scr->width = width;
+    scr->height = height;
+    scr->columns = DIV_ROUND_UP(width, DISPLAY_TILE);
+    scr->rows = DIV_ROUND_UP(height, DISPLAY_TILE);
+    g_free(scr->pixels);
+    scr->pixels = g_new0(uint32_t, (size_t)width * height);
+}
+
+void vnc_screen_init(struct vnc_server *s, struct display_viewer *viewer)
+{
+    s->screen = (struct vnc_screen){.viewer = viewer, .interval = INTERVAL_MIN};
+    set_size(&s->screen, BLANK_WIDTH, BLANK_HEIGHT);
+}
+
+/* --- the cursor ---------------------------------------------------------------------------------- */
+
+bool vnc_screen_cursor_area(const struct vnc_screen *scr, struct vnc_rect *r)
+{
+    const struct display_cursor *c = &scr->cursor;
+    int x = c->x - (int)c->hot_x, y = c->y - (int)c->hot_y;
+    int x1 = MIN(x + (int)c->width, (int)scr->width), y1 = MIN(y + (int)c->height, (int)scr->height);
+
+    x = MAX(x, 0);
+    y = MAX(y, 0);
+    if (!c->visible || x >= x1 || y >= y1) {
+        return false;
+    }
+    *r = (struct vnc_rect){(unsigned)x, (unsigned)y, (unsigned)(x1 - x), (unsigned)(y1 - y)};
+    return true;
+}
+
+static uint32_t blend(uint32_t below, uint32_t above)
+{
+    uint32_t alpha = above >> 24, out = 0;
+
+    for (unsigned shift = 0; shift < 24; shift += 8) {
+        uint32_t a = above >> shift & 255, b = below >> shift & 255;
+        out |= (a * alpha + b * (255 - alpha) + 127) / 255 << shift;
+    }
+    return out;
+}
+
+void vnc_screen_paint_cursor(struct vnc_screen *scr, uint32_t *under)
+{
+    const struct display_cursor *c = &scr->cursor;
+    struct vnc_rect r;
+
+    if (!vnc_screen_cursor_area(scr, &r)) {
+        return;
+    }
+    for (unsigned y = r.y; y < r.y + r.h; y++) {
+        uint32_t *row = scr->pixels + (size_t)y * scr->width;
+        unsigned line = (unsigned)((int)y - c->y + (int)c->hot_y);
+        for (unsigned x = r.x; x < r.x + r.w; x++) {
+            unsigned column = (unsigned)((int)x - c->x + (int)c->hot_x);
+            *under++ = row[x];
+            row[x] = blend(row[x], c->pixels[line * c->width + column]);
+        }
+    }
+}
+
+void vnc_screen_unpaint_cursor(struct vnc_screen *scr, const uint32_t *under)
+{
+    struct vnc_rect r;
+
+    if (!vnc_screen_cursor_area(scr, &r)) {
+        return;
+    }
+    for (unsigned y = r.y; y < r.y + r.h; y++, under += r.w) {
+        memcpy(scr->pixels + (size_t)y * scr->width + r.x, under, r.w * sizeof(*under));
+    }
+}
+
+/* For clients that see it in the picture: where it was, or is now. */
+static void cursor_dirty(struct vnc_server *s)
+{
+    struct vnc_client *c;
+    struct vnc_rect r;
+
+    TAILQ_FOREACH(c, &s->clients, link_)
+    {
+        if (c->dirty && vnc_update_paints_cursor(c) && vnc_screen_cursor_area(&s->screen, &r)) {
+            vnc_update_dirty_area(c, &r);
+        }
+    }
+}
+
+static void cursor_news(struct vnc_server *s)
+{
+    struct vnc_client *c;
+
+    TAILQ_FOREACH(c, &s->clients, link_)
+    {
+        c->news |= VNC_NEWS_CURSOR;
+    }
+}
+
+static void take_cursor(struct vnc_server *s, const struct display_cursor *now)
+{
+    struct display_cursor *old = &s->screen.cursor;
+    bool moved = now->x != old->x || now->y != old->y;
+    bool changed = now->visible != old->visible || now->serial != old->serial;
+
+    if (!changed && (!moved || !now->visible)) {
+        return;
+    }
+    cursor_dirty(s);
+    *old = *now;
+    if (old->width > DISPLAY_CURSOR_SIDE || old->height > DISPLAY_CURSOR_SIDE) {
+        old->visible = false;
+    }
+    cursor_dirty(s);
+    if (changed) {
+        s->screen.cursor_known = true;
+        cursor_news(s);
+    }
+}
+
+/* --- the picture --------------------------------------------------------------------------------- */
+
+static void take_tile(struct vnc_screen *scr, const struct display_frame *f, unsigned tx, unsigned ty)
+{
+    unsigned x = tx * DISPLAY_TILE, y = ty * DISPLAY_TILE;
+    size_t n = MIN(DISPLAY_TILE, f->width - x) * sizeof(uint32_t);
+
+    for (unsigned end = MIN(y + DISPLAY_TILE, f->height); y < end; y++) {
+        size_t at = (size_t)y * f->width + x;
+        memcpy(scr->pixels + at, f->pixels + at, n);
+    }
+}
+
+static void mark_tile(struct vnc_server *s, size_t tile)
+{
+    struct vnc_client *c;
+
+    TAILQ_FOREACH(c, &s->clients, link_)
+    {
+        if (c->dirty) {
+            vnc_update_dirty(c, tile);
+        }
+    }
+}
+
+static void take_tiles(struct vnc_server *s, const struct display_frame *f)
+{
+    for (unsigned y = 0; y < f->rows; y++) {
+        for (unsigned x = 0; x < f->columns; x++) {
+            if (display_tile_changed(f, x, y)) {
+                take_tile(&s->screen, f, x, y);
+                mark_tile(s, (size_t)y * f->columns + x);
+            }
+        }
+    }
+}
+
+static void resized(struct vnc_server *s, const struct display_frame *f)
+{
+    struct vnc_client *c;
+
+    set_size(&s->screen, f->width, f->height);
+    TAILQ_FOREACH(c, &s->clients, link_)
+    {
+        if (c->dirty) {
+            vnc_update_resized(c);
+        }
+    }
+}
+
+/* Bring the copy up to date. Did anything change? */
+static bool pull(struct vnc_server *s)
+{
+    struct vnc_screen *scr = &s->screen;
+    struct display_frame f;
+    bool changed;
+
+    if (!scr->viewer) {
+        return false;
+    }
+    display_begin(scr->viewer, &f);
+    if (f.width != scr->width || f.height != scr->height) {
+        resized(s, &f);
+    }
+    changed = f.any_changed;
+    if (changed) {
+        take_tiles(s, &f);
+    }
+    take_cursor(s, f.cursor);
+    display_end(scr->viewer);
+    return changed;
+}
+
+/* --- when to look -------------------------------------------------------------------------------- */
+
+static bool anybody_hungry(struct vnc_server *s)
+{
+    struct vnc_client *c;
+
+    TAILQ_FOREACH(c, &s->clients, link_)
+    {
+        if (vnc_update_hungry(c)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void look(void *opaque)
+{
+    struct vnc_server *s = opaque;
+    struct vnc_client *c, *next;
+
+    s->screen.last_look = vnc_now();
+    bool changed = pull(s);
+    s->screen.interval =
+        changed ? INTERVAL_MIN : MIN(s->screen.interval + s->screen.interval / 8, INTERVAL_MAX);
+    for (c = TAILQ_FIRST(&s->clients); c; c = next) {
+        next = TAILQ_NEXT(c, link_);
+        vnc_client_go_on(c); /* may free it */
+    }
+    vnc_screen_wake(s);
+}
+
+void vnc_screen_refresh(struct vnc_server *s)
+{
+    int64_t now = vnc_now();
+
+    if (now - s->screen.last_look >= s->screen.interval) {
+        s->screen.last_look = now;
+        pull(s);
+    }
+}
+
+void vnc_screen_wake(struct vnc_server *s)
+{
+    struct vnc_screen *scr = &s->screen;
+
+    if (!vnc_timer_armed(&scr->timer) && anybody_hungry(s)) {
+        vnc_timer_arm(&scr->timer, scr->last_look + scr->interval, look, s);
+    }
+}
+
+void vnc_screen_input(struct vnc_server *s)
+{
+    struct vnc_screen *scr = &s->screen;
+
+    scr->interval = INTERVAL_MIN;
+    if (vnc_timer_armed(&scr->timer)) {
+        vnc_timer_arm(&scr->timer, scr->last_look + scr->interval, look, s);
+    }
+}

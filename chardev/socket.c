@@ -10,19 +10,18 @@
  * With tls-creds= there is a TLS session between the codec and the host, from the first byte on.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <glib-unix.h>
 #include <glib/gstdio.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "chardev/chardev.h"
 #include "chardev/codec.h"
+#include "chardev/listener.h"
 #include "chardev/sockaddr.h"
 #include "chardev/stream.h"
 #include "crypto/tls.h"
@@ -41,9 +40,7 @@ struct chardev_socket {
     struct sock_addresses addrs;
     bool server, nodelay, from_fd;
     unsigned reconnect_ms;
-    int listen_fds[SOCK_ADDRESSES];
-    struct fd_watch *listen_watches[SOCK_ADDRESSES];
-    unsigned listeners;
+    struct listener listener;
     struct stream stream;
     struct fd_watch *watch;
     struct tls_creds *tls_creds; /* NULL: plain */
@@ -89,13 +86,6 @@ static void set_in_full(struct chardev_socket *s, bool full)
         s->in_full = full;
         update_watch_locked(s);
         pthread_mutex_unlock(&s->chr.lock);
-    }
-}
-
-static void listen_for_more(struct chardev_socket *s, bool on)
-{
-    for (unsigned i = 0; i < s->listeners; i++) {
-        fd_watch_set(s->listen_watches[i], on ? FD_READ : 0);
     }
 }
 
@@ -440,7 +430,7 @@ static gboolean reconnect_now(gpointer data)
 /* No connection: wait for the next client, or try again later. */
 static void wait_for_next(struct chardev_socket *s)
 {
-    listen_for_more(s, true);
+    listener_want(&s->listener, true);
     if (s->reconnect_ms && !s->reconnect_timer) {
         s->reconnect_timer = g_timeout_add(s->reconnect_ms, reconnect_now, s);
     }
@@ -530,22 +520,13 @@ static void start_connecting(struct chardev_socket *s)
     wait_for_next(s);
 }
 
-static int accept_one(int listen_fd)
-{
-    return accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-}
-
-static void client_waits(void *opaque, unsigned events)
+static void client_waits(void *opaque)
 {
     struct chardev_socket *s = opaque;
+    int fd = listener_accept(&s->listener);
 
-    int fd = -1;
-
-    for (unsigned i = 0; i < s->listeners && fd < 0; i++) {
-        fd = accept_one(s->listen_fds[i]);
-    }
     if (fd >= 0) {
-        listen_for_more(s, false);
+        listener_want(&s->listener, false);
         connected_by(s, fd);
     }
 }
@@ -554,9 +535,7 @@ static void client_waits(void *opaque, unsigned events)
 
 static void start_listening(struct chardev_socket *s)
 {
-    for (unsigned i = 0; i < s->listeners; i++) {
-        s->listen_watches[i] = fd_watch_new(s->listen_fds[i], FD_READ, client_waits, s);
-    }
+    listener_start(&s->listener, client_waits, s);
     set_label(s, NULL);
 }
 
@@ -565,12 +544,12 @@ static int wait_for_client(struct chardev_socket *s, struct error **err)
 {
     fprintf(stderr, "waiting for a connection on %s\n", s->chr.label);
     while (s->stream.fd < 0) {
-        int i = sock_wait(s->listen_fds, s->listeners, POLLIN);
-        if (i < 0) {
+        int ret = listener_wait(&s->listener);
+        if (ret < 0) {
             error_set(err, "interrupted while waiting for a connection");
-            return i;
+            return ret;
         }
-        client_waits(s, FD_READ);
+        client_waits(s);
     }
     return 0;
 }
@@ -578,12 +557,11 @@ static int wait_for_client(struct chardev_socket *s, struct error **err)
 static int open_server(struct chardev_socket *s, const struct chardev_opts *opts,
                        struct error **err)
 {
-    int n = sock_listen(&s->addrs, (uint16_t)opts->to, s->listen_fds, err);
+    int ret = listener_open(&s->listener, &s->addrs, (uint16_t)opts->to, err);
 
-    if (n < 0) {
-        return n;
+    if (ret < 0) {
+        return ret;
     }
-    s->listeners = (unsigned)n;
     start_listening(s);
     return opts->wait && !opts->hot ? wait_for_client(s, err) : 0;
 }
@@ -658,7 +636,7 @@ static int open_fd(struct chardev_socket *s, const struct chardev_opts *opts, st
     g_unix_set_fd_nonblocking(fd, TRUE, NULL);
     s->from_fd = true;
     if (opts->server) {
-        s->listen_fds[s->listeners++] = fd;
+        listener_adopt(&s->listener, fd);
         start_listening(s);
         return opts->wait && !opts->hot ? wait_for_client(s, err) : 0;
     }
@@ -695,7 +673,7 @@ static int socket_add_client(struct chardev *chr, int fd, struct error **err)
         return -EINVAL;
     }
     g_unix_set_fd_nonblocking(fd, TRUE, NULL);
-    listen_for_more(s, false);
+    listener_want(&s->listener, false);
     connected_by(s, fd);
     return 0;
 }
@@ -705,10 +683,7 @@ static void release(struct chardev_socket *s)
     stop_timer(&s->reconnect_timer);
     deferred_cancel(&s->deliver);
     close_connection(s);
-    for (unsigned i = 0; i < s->listeners; i++) {
-        fd_watch_free(s->listen_watches[i]);
-        close(s->listen_fds[i]);
-    }
+    listener_close(&s->listener);
     g_byte_array_free(s->in, TRUE);
     g_byte_array_free(s->out, TRUE);
     tls_creds_put(s->tls_creds);

@@ -343,5 +343,286 @@ START_TEST(test_x509)
 }
 END_TEST
 
-TEST_MAIN("tls", test_secret, test_files, test_bad_certificates, test_x509)
+/* Who must not be talked to, and says why; both ends end. */
+static void must_refuse(const char *hostname, const char *part)
+{
+    struct end server, client;
+
+    open_ends(&server, &client, hostname);
+    handshake(&server, &client);
+    /* TLS 1.3: a client is done before the server has looked at its certificate */
+    char buf[8];
+    if (client.result == 0) {
+        client.result = (int)tls_session_read(client.tls, buf, sizeof(buf), &client.err);
+    }
+    ck_assert_int_lt(server.result, 0);
+    ck_assert_int_ne(server.result, -EAGAIN);
+    ck_assert_int_lt(client.result, 0);
+    const char *why[] = {error_msg(server.err), error_msg(client.err)};
+    ck_assert_msg(strstr(why[0], part) || strstr(why[1], part), "%s, %s", why[0], why[1]);
+    close_end(&server);
+    close_end(&client);
+}
+
+static void replace_pair(const char *options)
+{
+    object_del("s", NULL);
+    object_del("c", NULL);
+    add_pair(options);
+}
+
+START_TEST(test_refused)
+{
+    setup();
+    struct pki *p = good_files();
+    add_pair("");
+    must_refuse("elsewhere", "does not match");
+    must_refuse("127.0.0.2", "does not match");
+    pki_write(p, dir, "server", &(struct pki_cert){.from = -7200, .to = -3600});
+    replace_pair(",sanity-check=off");
+    must_refuse("localhost", "expired");
+    pki_write(p, dir, "server", &good_server);
+    pki_write(p, dir, "client", &good_server); /* of the wrong use */
+    replace_pair(",sanity-check=off");
+    must_refuse("localhost", "NOT trusted");
+    replace_pair(",sanity-check=off,priority=NORMAL:-VERS-ALL:+VERS-TLS1.2");
+    must_refuse("localhost", "NOT trusted");
+    struct pki *other = pki_new(NULL);
+    pki_write(other, dir, "client", &good_client);
+    replace_pair(",sanity-check=off");
+    must_refuse("localhost", "NOT trusted");
+    pki_free(other);
+    pki_free(p);
+    teardown();
+}
+END_TEST
+
+/* Without certificates: both versions, then a key that differs. */
+START_TEST(test_plain_kinds)
+{
+    struct end server, client;
+
+    setup();
+    write_file("keys.psk", "other:00\nqemu:0123456789abcdef\r\nme:ff00ff00\n", -1);
+    for (unsigned i = 0; i < 3; i++) {
+        static const char *const more[] = {"", ",username=me", ",priority=NORMAL:-VERS-TLS1.3"};
+        add("tls-creds-psk,id=s,dir=%s,endpoint=server", dir);
+        add("tls-creds-psk,id=c,dir=%s%s", dir, more[i]);
+        open_ends(&server, &client, NULL);
+        must_agree(&server, &client);
+        talk(&client, &server);
+        char *peer = tls_session_peer(server.tls);
+        ck_assert_str_eq(peer, i == 1 ? "me" : "qemu");
+        g_free(peer);
+        ck_assert_int_eq(tls_creds_kind(client.creds), TLS_PSK);
+        close_end(&server);
+        close_end(&client);
+        object_del("s", NULL);
+        object_del("c", NULL);
+    }
+    refuse("no key of user 'nobody'", "tls-creds-psk,id=x,dir=%s,username=nobody", dir);
+    refuse("no key of user", "tls-creds-psk,id=x,dir=%s,username=qemu:01", dir);
+    refuse("keys.psk", "tls-creds-psk,id=x,dir=%s,username=me", "/nonexistent");
+    add("tls-creds-psk,id=c,dir=%s", dir);
+    write_file("keys.psk", "qemu:ffffffffffffffff\n", -1);
+    add("tls-creds-psk,id=s,dir=%s,endpoint=server", dir);
+    open_ends(&server, &client, NULL);
+    handshake(&server, &client);
+    ck_assert_int_lt(server.result, 0);
+    ck_assert_int_lt(client.result, 0);
+    close_end(&server);
+    close_end(&client);
+    object_del("s", NULL);
+    object_del("c", NULL);
+    add("tls-creds-anon,id=s,endpoint=server");
+    add("tls-creds-anon,id=c");
+    open_ends(&server, &client, NULL);
+    must_agree(&server, &client);
+    talk(&server, &client);
+    ck_assert_ptr_null(tls_session_peer(server.tls));
+    close_end(&server);
+    close_end(&client);
+    teardown();
+}
+END_TEST
+
+/* --- transports -------------------------------------------------------------------------------- */
+
+/* What one end has sent and the other not read; takes `room` bytes more. */
+struct pipe {
+    GByteArray *bytes;
+    size_t room, total;
+};
+
+struct wire {
+    struct pipe *out, *in;
+};
+
+static ssize_t wire_send(void *opaque, const void *buf, size_t len)
+{
+    struct pipe *p = ((struct wire *)opaque)->out;
+    size_t n = MIN(len, p->room);
+
+    g_byte_array_append(p->bytes, buf, (guint)n);
+    p->room -= n;
+    p->total += n;
+    return n ? (ssize_t)n : -EAGAIN;
+}
+
+static ssize_t wire_recv(void *opaque, void *buf, size_t len)
+{
+    struct pipe *p = ((struct wire *)opaque)->in;
+    size_t n = MIN(len, (size_t)p->bytes->len);
+
+    memcpy(buf, p->bytes->data, n);
+    g_byte_array_remove_range(p->bytes, 0, (guint)n);
+    return n ? (ssize_t)n : -EAGAIN;
+}
+
+/* One byte at a time, in both directions: the handshake ends all the same, and no byte is lost. */
+START_TEST(test_slow_transport)
+{
+    static const struct tls_transport transport = {wire_send, wire_recv};
+    struct pipe up = {g_byte_array_new(), 0, 0}, down = {g_byte_array_new(), 0, 0};
+    struct wire wires[2] = {{&down, &up}, {&up, &down}};
+    static uint8_t data[50000], got[sizeof(data)];
+    struct end ends[2];
+    size_t sent = 0, received = 0;
+
+    setup();
+    struct pki *p = good_files();
+    add_pair("");
+    for (unsigned i = 0; i < 2; i++) {
+        ends[i] = (struct end){.result = -EAGAIN, .fd = -1};
+        ends[i].creds = tls_creds_get(i ? "c" : "s", i ? TLS_CLIENT : TLS_SERVER, NULL);
+        ends[i].tls =
+            tls_session_new(ends[i].creds, i ? "localhost" : NULL, &transport, &wires[i], NULL);
+    }
+    bool waited = false;
+    for (unsigned i = 0; i < 20000 && (ends[0].result || ends[1].result); i++) {
+        step(&ends[i % 2]);
+        waited |= ends[1].result == -EAGAIN && tls_session_wants_write(ends[1].tls);
+        up.room += 1;
+        down.room += 1;
+    }
+    ck_assert_int_eq(ends[0].result, 0);
+    ck_assert_int_eq(ends[1].result, 0);
+    ck_assert(waited);
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (uint8_t)(i * 7 + i / 251);
+    for (unsigned i = 0; i < 1000000 && received < sizeof(data); i++) {
+        up.room = i % 400;
+        /* now and then with more behind it than last time */
+        size_t len = MIN(sizeof(data) - sent, (size_t)(i % 3 ? 20000 : 17000));
+        ssize_t n = tls_session_write(ends[1].tls, data + sent, len, NULL);
+        ck_assert(n >= 0 || (n == -EAGAIN && tls_session_wants_write(ends[1].tls)));
+        sent += n > 0 ? (size_t)n : 0;
+        n = tls_session_read(ends[0].tls, got + received, MIN(sizeof(got) - received, i % 999 + 1),
+                             NULL);
+        ck_assert(n > 0 || n == -EAGAIN);
+        received += n > 0 ? (size_t)n : 0;
+    }
+    ck_assert_uint_eq(received, sizeof(data));
+    ck_assert_mem_eq(got, data, sizeof(data));
+    for (unsigned i = 0; i < 2; i++) {
+        tls_session_free(ends[i].tls);
+        tls_creds_put(ends[i].creds);
+    }
+    g_byte_array_free(up.bytes, TRUE);
+    g_byte_array_free(down.bytes, TRUE);
+    pki_free(p);
+    teardown();
+}
+END_TEST
+
+static ssize_t flood_send(void *opaque, const void *buf, size_t len)
+{
+    return (ssize_t)len;
+}
+
+/* Handshake messages of a kind that may come again and again. */
+static ssize_t flood_recv(void *opaque, void *buf, size_t len)
+{
+    static const uint8_t record[] = {22, 3, 3, 0, 4, 0, 0, 0, 0}; /* HelloRequest */
+    size_t *at = opaque;
+
+    for (size_t i = 0; i < len; i++)
+        ((uint8_t *)buf)[i] = record[(*at)++ % sizeof(record)];
+    return (ssize_t)len;
+}
+
+static ssize_t broken_recv(void *opaque, void *buf, size_t len)
+{
+    return -EIO;
+}
+
+/* A peer that sends for ever, and a transport that breaks: an error soon. */
+START_TEST(test_bad_transport)
+{
+    static const struct tls_transport flood = {flood_send, flood_recv};
+    static const struct tls_transport broken = {flood_send, broken_recv};
+    const struct tls_transport *transports[] = {&flood, &broken};
+    struct error *err = NULL;
+    size_t at = 0;
+
+    setup();
+    struct pki *p = good_files();
+    add_pair("");
+    for (unsigned i = 0; i < ARRAY_SIZE(transports); i++) {
+        struct tls_creds *c = tls_creds_get("c", TLS_CLIENT, NULL);
+        struct tls_session *s = tls_session_new(c, NULL, transports[i], &at, NULL);
+        int ret = -EAGAIN;
+        for (unsigned k = 0; k < 10 && ret == -EAGAIN; k++)
+            ret = tls_session_handshake(s, &err);
+        ck_assert_msg(ret < 0 && ret != -EAGAIN, "%d", ret);
+        ck_assert_uint_lt(at, MIB(1));
+        error_free(err);
+        err = NULL;
+        tls_session_free(s);
+        tls_creds_put(c);
+    }
+    pki_free(p);
+    teardown();
+}
+END_TEST
+
+/* All sorts of first bytes from a stranger, whole and in pieces. */
+START_TEST(test_junk)
+{
+    static const char *const junk[] = {"GET / HTTP/1.0\r\n\r\n",
+                                       "SSH-2.0-x\r\n",
+                                       "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+                                       "\x80\x2e\x01\x03\x01",
+                                       "\x15\x03\x03\x00\x02\x02\x28",
+                                       "\x17\x03\x03\xff\xff",
+                                       ""};
+
+    setup();
+    struct pki *p = good_files();
+    add_pair("");
+    for (unsigned i = 0; i < ARRAY_SIZE(junk); i++) {
+        size_t len = strlen(junk[i]);
+        struct end server;
+        int pair[2];
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+        open_end(&server, "s", TLS_SERVER, NULL, pair[0]);
+        for (size_t k = 0; k < len; k++) {
+            ck_assert_int_eq(write(pair[1], junk[i] + k, 1), 1);
+            step(&server);
+            if (server.result != -EAGAIN)
+                break;
+        }
+        close(pair[1]);
+        step(&server);
+        ck_assert_int_lt(server.result, 0);
+        ck_assert_int_ne(server.result, -EAGAIN);
+        close_end(&server);
+    }
+    pki_free(p);
+    teardown();
+}
+END_TEST
+
+TEST_MAIN("tls", test_secret, test_files, test_bad_certificates, test_x509, test_refused,
+          test_plain_kinds, test_slow_transport, test_bad_transport, test_junk)
 #endif

@@ -16,6 +16,7 @@
 #include "hw/virtio/balloon.h"
 #include "tests/dev/fakechr.h"
 #include "ui/display.h"
+#include "ui/input.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -154,6 +155,15 @@ static void do_look(struct stream *s)
     display_suggest_size(d, (unsigned)take(s, 2), (unsigned)take(s, 2));
 }
 
+static void do_input(struct stream *s)
+{
+    input_send_key((unsigned)take(s, 2) % 0x310, take(s, 1) & 1);
+    input_send_move((int8_t)take(s, 1), (int8_t)take(s, 1), 0);
+    input_send_wheel((int8_t)take(s, 1), 0);
+    input_send_move_to((unsigned)take(s, 2), (unsigned)take(s, 2));
+    input_send_buttons((unsigned)take(s, 1) & INPUT_BUTTONS);
+}
+
 static void do_kick(struct stream *s)
 {
     vdrv_kick((unsigned)take(s, 1));
@@ -281,11 +291,11 @@ static void do_reset(struct stream *s)
 }
 
 static void (*const actions[])(struct stream *s) = {
-    do_ring_write, do_descriptor, do_available,  do_available, do_data,    do_kick,
-    do_common,     do_memory,     do_msix,       do_legacy,    do_config,  do_settle,
-    do_settle,     do_map,        do_time,       do_host,      do_balloon, do_port,
-    do_state,      do_reset,      do_descriptor, do_gpu,       do_gpu,     do_look,
-    do_pages,      do_queue_reset};
+    do_ring_write, do_descriptor,  do_available,  do_available, do_data,    do_kick,
+    do_common,     do_memory,      do_msix,       do_legacy,    do_config,  do_settle,
+    do_settle,     do_map,         do_time,       do_host,      do_balloon, do_port,
+    do_state,      do_reset,       do_descriptor, do_gpu,       do_gpu,     do_look,
+    do_pages,      do_queue_reset, do_input};
 
 /* --- streams ---------------------------------------------------------------------------------------- */
 
@@ -327,6 +337,9 @@ static void run_stream(const uint8_t *data, size_t size)
         "virtio-balloon-pci,deflate-on-oom=on",
         "virtio-gpu-pci,packed=on,max_outputs=2,max_hostmem=2M",
         "virtio-gpu-pci,max_hostmem=1M",
+        "virtio-keyboard-pci,packed=on",
+        "virtio-mouse-pci",
+        "virtio-tablet-pci",
     };
     struct stream s = {data, size};
 

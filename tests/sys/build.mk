@@ -6,3 +6,4 @@ check-long-y += $(addprefix tests/sys/,memtest64 memtest32 ipxe memdisk gnumach 
                   torture-smp2 torture-smp4 torture-crowded \
                   netboot-amd64 netboot-i386 debian debian-smp debian-torture)
 check-long-y += tests/sys/hotplug
+check-long-y += tests/sys/display

@@ -7,6 +7,7 @@
 #include "system/options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -16,6 +17,7 @@
 #include "hw/core/device.h"
 #include "system/actions.h"
 #include "system/cpu_model.h"
+#include "system/fds.h"
 #include "system/object.h"
 #include "system/version.h"
 #include "util/error.h"
@@ -560,6 +562,31 @@ static int set_chardev(struct options *o, const char *arg, struct error **err)
     return append_text(o->chardevs, arg, "backend", err);
 }
 
+static int set_add_fd(struct options *o, const char *arg, struct error **err)
+{
+    struct add_fd {
+        int fd;
+        uint32_t set;
+        const char *opaque;
+    } a = {.fd = -1};
+    static const struct opt_desc descs[] = {
+        {"fd", OPT_INT, OPT_FIELD(struct add_fd, fd), 3, INT_MAX},
+        {"set", OPT_U32, OPT_FIELD(struct add_fd, set), 0, INT_MAX},
+        {"opaque", OPT_STR, OPT_FIELD(struct add_fd, opaque)},
+        {.type = OPT_END},
+    };
+
+    if (apply(arg, NULL, descs, &a, "-add-fd", err) < 0) {
+        return -EINVAL;
+    }
+    int fd = fcntl(a.fd, F_DUPFD_CLOEXEC, 3); /* the number stays good for another set */
+    if (fd < 0) {
+        return error_set_errno(err, errno, "-add-fd: fd=%d", a.fd);
+    }
+    fdset_add(a.set, fd, a.opaque);
+    return 0;
+}
+
 static int set_vga(struct options *o, const char *arg, struct error **err)
 {
     if (asks_for_help(arg)) {
@@ -823,14 +850,15 @@ static const struct option_row rows[] = {
     {"initrd",     "FILE",      "its initial RAM disk; multiboot modules: FILE ARGS,FILE ARGS", set_initrd},
     {"append",     "TEXT",      "its command line", set_append},
     {"bios",       "FILE",      "firmware image", set_bios},
-    {"serial",     "CHARDEV",   "serial port: stdio, mon:stdio, pty, null, none, file:PATH, unix:PATH, tcp:HOST:PORT, telnet:HOST:PORT, chardev:ID", set_serial},
+    {"serial",     "CHARDEV",   "serial port: stdio, mon:stdio, pty, vc, null, none, file:PATH, unix:PATH, tcp:HOST:PORT, telnet:HOST:PORT, chardev:ID", set_serial},
     {"parallel",   "CHARDEV",   "parallel port", set_parallel},
     {"debugcon",   "CHARDEV",   "debug console at port E9h", set_debugcon},
     {"monitor",    "CHARDEV",   "text monitor", set_monitor},
     {"qmp",        "CHARDEV",   "JSON monitor for programs (QMP)", set_qmp},
     {"qmp-pretty", "CHARDEV",   "the same, indented", set_qmp_pretty},
     {"mon",        "[chardev=]ID[,mode=readline|control][,pretty=]", "a monitor, text or QMP, on a -chardev", set_mon},
-    {"chardev",    "BACKEND,id=ID[,mux=on][,path=PATH]...", "a character device", set_chardev},
+    {"chardev",    "BACKEND,id=ID[,mux=on][,logfile=FILE][,path=PATH]...", "a character device; -chardev help lists the kinds", set_chardev},
+    {"add-fd",     "fd=FD,set=SET[,opaque=TEXT]", "an inherited file descriptor becomes the file /dev/fdset/SET", set_add_fd},
     {"gdb",        "CHARDEV",   "wait for a debugger: tcp::PORT, unix:PATH, stdio, chardev:ID, none", set_gdb},
     {"s",          NULL,        "as -gdb tcp::1234", set_gdb_default},
     {"nographic",  NULL,        "no display; serial port and monitor on this terminal", set_nographic},

@@ -110,7 +110,7 @@ bool enc_is_solid(const struct enc_area *a);
 
 /* enc.c */
 int enc_quality(const struct vnc_encoder *e);     /* 0 to 9, -1: no JPEG */
-int enc_compression(const struct vnc_encoder *e); /* 0 to 9 */
+int enc_compression(const struct vnc_encoder *e); /* zlib's level, 1 to 9 */
 /* Make room for n more bytes and return where they go. */
 uint8_t *enc_grow(GByteArray *out, size_t n);
 void enc_put_be16(GByteArray *out, uint16_t v);

@@ -3,6 +3,9 @@
  * The zlib streams of a client, each made when first needed, and the Zlib encoding (rfbproto): raw
  * pixels through one of them. A stream lives as long as the client, so that its window serves the
  * next rectangles; every rectangle ends in a sync flush.
+ *
+ * As no stream is ever finished, the checksum at its end is never sent: the streams are raw deflate
+ * (RFC 1951) behind a zlib header (RFC 1950) of our own, which saves adding up all the data.
  */
 #include "ui/vnc/enc_zlib.h"
 
@@ -18,15 +21,18 @@ static void stream_release(voidpf opaque, voidpf p)
     g_free(p);
 }
 
-static void stream_open(struct enc_stream *s, int level, int strategy)
+static void stream_open(struct enc_stream *s, int level, int strategy, GByteArray *out)
 {
+    static const uint8_t header[2] = {0x78, 0x9c}; /* deflate, window of 32 KiB, default level */
+
     s->z.zalloc = stream_alloc;
     s->z.zfree = stream_release;
-    int rc = deflateInit2(&s->z, level, Z_DEFLATED, MAX_WBITS, MEM_LEVEL, strategy);
+    int rc = deflateInit2(&s->z, level, Z_DEFLATED, -MAX_WBITS, MEM_LEVEL, strategy);
     assert(rc == Z_OK);
     s->open = true;
     s->level = level;
     s->strategy = strategy;
+    g_byte_array_append(out, header, sizeof(header));
 }
 
 void enc_streams_close(struct vnc_encoder *e)
@@ -73,7 +79,7 @@ void enc_stream_begin(struct vnc_encoder *e, enum enc_stream_id id, int level, i
     if (s->open) {
         stream_params(s, level, strategy, out);
     } else {
-        stream_open(s, level, strategy);
+        stream_open(s, level, strategy, out);
     }
 }
 

@@ -93,77 +93,6 @@ json_t *qmp_object_del(struct monitor *m, json_t *args, struct error **err)
     return object_del(arg_str(args, "id"), err) < 0 ? NULL : qmp_empty();
 }
 
-/* --- properties of classes ---------------------------------------------------------------------- */
-
-static const char *const type_names[PROP_TYPE_COUNT] = {
-    [PROP_TYPE_BOOL] = "bool",   [PROP_TYPE_U8] = "uint8",   [PROP_TYPE_U16] = "uint16",
-    [PROP_TYPE_U32] = "uint32",  [PROP_TYPE_U64] = "uint64", [PROP_TYPE_S32] = "int32",
-    [PROP_TYPE_SIZE] = "size",   [PROP_TYPE_STR] = "str",    [PROP_TYPE_ENUM] = "str",
-    [PROP_TYPE_MACADDR] = "str", [PROP_TYPE_UUID] = "str",   [PROP_TYPE_PCI_ADDR] = "str",
-    [PROP_TYPE_CHARDEV] = "str", [PROP_TYPE_DRIVE] = "str",  [PROP_TYPE_NETDEV] = "str",
-    [PROP_TYPE_OBJECT] = "str",  [PROP_TYPE_LINK] = "str",
-};
-
-static bool is_number(enum prop_type type)
-{
-    return type >= PROP_TYPE_U8 && type <= PROP_TYPE_SIZE;
-}
-
-static void describe_prop(const struct prop *p, void *opaque)
-{
-    json_t *row = json_pack("{s:s, s:s}", "name", p->name, "type", type_names[p->type]);
-
-    if (p->help) {
-        json_object_set_new(row, "description", json_string(p->help));
-    }
-    if (p->type == PROP_TYPE_BOOL) {
-        json_object_set_new(row, "default-value", json_boolean(p->def));
-    } else if (is_number(p->type)) {
-        json_object_set_new(row, "default-value", json_integer((json_int_t)p->def));
-    }
-    json_array_append_new(opaque, row);
-}
-
-json_t *qmp_device_list_properties(struct monitor *m, json_t *args, struct error **err)
-{
-    const char *name = arg_str(args, "typename");
-    const struct device_class *cls = device_class_find(name);
-
-    if (!cls) {
-        m->error_class = QERR_DEVICE_NOT_FOUND;
-        error_set(err, "Device '%s' not found", name);
-        return NULL;
-    }
-    json_t *list = json_array();
-    class_for_each_prop(cls, describe_prop, list);
-    return list;
-}
-
-struct type_list {
-    json_t *out;
-    const char *implements;
-};
-
-static void describe_class(const struct device_class *cls, void *opaque)
-{
-    struct type_list *t = opaque;
-    char *parent = g_strdup_printf("%s-device", bus_type_name(cls->bus));
-    const char *want = t->implements;
-
-    if (!want || !strcmp(want, "device") || !strcmp(want, parent) || !strcmp(want, cls->name)) {
-        json_array_append_new(t->out, json_pack("{s:s, s:s}", "name", cls->name, "parent", parent));
-    }
-    g_free(parent);
-}
-
-json_t *qmp_qom_list_types(struct monitor *m, json_t *args, struct error **err)
-{
-    struct type_list t = {json_array(), arg_str(args, "implements")};
-
-    device_class_for_each(describe_class, &t);
-    return t.out;
-}
-
 /* --- the tree ------------------------------------------------------------------------------------ */
 
 struct by_place {
@@ -325,7 +254,7 @@ static json_t *list_device(const struct device *dev)
         json_array_append_new(
             list, json_pack("{s:s, s:s}", "name", common[i].name, "type", common[i].type));
     }
-    class_for_each_prop(dev->cls, describe_prop, list);
+    class_for_each_prop(dev->cls, append_prop, list);
     return list;
 }
 
@@ -372,7 +301,7 @@ static json_t *prop_value(const struct device *dev, const struct prop *p)
 
     if (p->type == PROP_TYPE_BOOL) {
         v = json_boolean(text && !strcmp(text, "on"));
-    } else if (is_number(p->type)) {
+    } else if (prop_is_number(p->type)) {
         v = json_integer((json_int_t)(p->type == PROP_TYPE_S32 ? strtoll(text, NULL, 0)
                                                                : (int64_t)strtoull(text, NULL, 0)));
     } else {

@@ -197,6 +197,7 @@ json_t *qmp_query_target(struct monitor *m, json_t *args, struct error **err)
     return json_pack("{s:s}", "arch", "x86_64");
 }
 
+/* The optional default-cpu-type is left out: libvirt looks for `max` among the models it knows. */
 static void describe_machine(const struct machine_class *cls, void *opaque)
 {
     json_t *row =
@@ -209,10 +210,8 @@ static void describe_machine(const struct machine_class *cls, void *opaque)
     if (cls->is_default) {
         json_object_set_new(row, "is-default", json_true());
     }
-    if (cls->default_cpu) {
-        char *type = g_strdup_printf("%s-x86_64-cpu", cls->default_cpu);
-        json_object_set_new(row, "default-cpu-type", json_string(type));
-        g_free(type);
+    if (cls->default_ram_id) {
+        json_object_set_new(row, "default-ram-id", json_string(cls->default_ram_id));
     }
     json_array_append_new(opaque, row);
 }
@@ -233,8 +232,8 @@ json_t *qmp_query_current_machine(struct monitor *m, json_t *args, struct error 
 static void describe_model(const char *name, const char *alias_of, void *opaque)
 {
     char *type = g_strdup_printf("%s-x86_64-cpu", name);
-    json_t *row = json_pack("{s:s, s:b, s:s, s:b, s:b}", "name", name, "static", 0, "typename",
-                            type, "deprecated", 0, "migration-safe", strcmp(name, "max") != 0);
+    json_t *row = json_pack("{s:s, s:b, s:s, s:b, s:b}", "name", name, "static", !strcmp(name, "base"),
+                            "typename", type, "deprecated", 0, "migration-safe", strcmp(name, "max") != 0);
 
     if (alias_of) {
         json_object_set_new(row, "alias-of", json_string(alias_of));
@@ -254,6 +253,26 @@ json_t *qmp_query_cpu_definitions(struct monitor *m, json_t *args, struct error 
 json_t *qmp_query_iothreads(struct monitor *m, json_t *args, struct error **err)
 {
     return json_array();
+}
+
+/* Without migration its states never change: the one switch is kept for who looks. */
+static bool migration_events;
+
+json_t *qmp_query_migrate_capabilities(struct monitor *m, json_t *args, struct error **err)
+{
+    return json_pack("[{s:s, s:b}]", "capability", "events", "state", migration_events);
+}
+
+json_t *qmp_migrate_set_capabilities(struct monitor *m, json_t *args, struct error **err)
+{
+    size_t i;
+    json_t *row;
+
+    json_array_foreach(json_object_get(args, "capabilities"), i, row)
+    {
+        migration_events = json_is_true(json_object_get(row, "state"));
+    }
+    return qmp_empty();
 }
 
 void hmp_info_iothreads(struct monitor *m, json_t *args)
@@ -420,15 +439,30 @@ json_t *qmp_human_monitor_command(struct monitor *m, json_t *args, struct error 
     return ret;
 }
 
+/* The names in an option's syntax, "[timestamp=on|off][,guest-name=on|off]": what stands before '='. */
+static json_t *option_parameters(const char *syntax)
+{
+    json_t *params = json_array();
+
+    for (const char *eq = strchr(syntax, '='); eq; eq = strchr(eq + 1, '=')) {
+        const char *start = eq;
+        while (start > syntax && (g_ascii_isalnum(start[-1]) || strchr("-_.", start[-1]))) {
+            start--;
+        }
+        char *name = g_strndup(start, (gsize)(eq - start));
+        if (g_ascii_islower(*name)) {
+            json_array_append_new(params,
+                                  json_pack("{s:s, s:s}", "name", name, "type", "string"));
+        }
+        g_free(name);
+    }
+    return params;
+}
+
 static void describe_option(const char *name, const char *arg, const char *help, void *opaque)
 {
-    json_t *list = opaque, *params = json_array();
-
-    if (arg && strcmp(name, "help")) {
-        json_array_append_new(params, json_pack("{s:s, s:s, s:s}", "name", arg, "type", "string",
-                                                "help", help ? help : ""));
-    }
-    json_array_append_new(list, json_pack("{s:s, s:o}", "option", name, "parameters", params));
+    json_array_append_new(opaque, json_pack("{s:s, s:o}", "option", name, "parameters",
+                                            option_parameters(arg ? arg : "")));
 }
 
 json_t *qmp_query_command_line_options(struct monitor *m, json_t *args, struct error **err)

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <sys/queue.h>
 
+#include "hw/core/device.h"
 #include "monitor/commands.h"
 #include "monitor/editor.h"
 #include "monitor/json_frame.h"
@@ -111,5 +112,10 @@ static inline bool arg_bool(json_t *args, const char *name, bool otherwise)
 struct vcpu *monitor_vcpu(struct monitor *m);
 /* An expression of numbers and $registers; -EINVAL with err. *text moves behind it. */
 int expr_parse(struct monitor *m, const char **text, int64_t *value, struct error **err);
+
+/* --- properties (cmd_types.c) --------------------------------------------------------------------- */
+
+bool prop_is_number(enum prop_type type);
+void append_prop(const struct prop *p, void *list); /* an ObjectPropertyInfo to a JSON array */
 
 #endif

@@ -57,7 +57,9 @@ static void append_qmp_commands(GString *out)
             continue;
         }
         g_string_append_printf(out, "\n**%s**: %s.", c->qmp, c->help);
-        if (*c->args) {
+        if (g_ascii_isupper(*c->args)) {
+            g_string_append_printf(out, " Takes `%s`.", c->args);
+        } else if (*c->args) {
             g_string_append(out, " Takes ");
             append_members(out, c->args);
             g_string_append_c(out, '.');
@@ -89,7 +91,12 @@ static void append_events(GString *out)
 static void append_types(GString *out)
 {
     g_string_append(out, "\n## QMP types\n");
-    for (const struct schema_type *t = schema_types; t->name; t++) {
+    const struct schema_type *t;
+
+    for (unsigned i = 0; (t = schema_type_at(i)); i++) {
+        if (t->derived) {
+            continue; /* differs from build to build */
+        }
         g_string_append_printf(out, "\n**%s**: ", t->name);
         if (t->kind == SCHEMA_ENUM || t->kind == SCHEMA_ALTERNATE) {
             char *values = g_strchomp(g_strdup(t->members));

@@ -10,13 +10,14 @@
 
 #include "monitor/commands.h"
 #include "monitor/keys.h"
+#include "system/object.h"
 #include "util/error.h"
 
-const struct schema_type schema_types[] = {
-#define ENUM(name, values)              {#name, SCHEMA_ENUM, values, NULL, NULL},
-#define STRUCT(name, members)           {#name, SCHEMA_STRUCT, members, NULL, NULL},
-#define UNION(name, members, tag, vars) {#name, SCHEMA_UNION, members, tag, vars},
-#define ALTERNATE(name, types)          {#name, SCHEMA_ALTERNATE, types, NULL, NULL},
+static const struct schema_type written_types[] = {
+#define ENUM(name, values)              {#name, SCHEMA_ENUM, values, NULL, NULL, false},
+#define STRUCT(name, members)           {#name, SCHEMA_STRUCT, members, NULL, NULL, false},
+#define UNION(name, members, tag, vars) {#name, SCHEMA_UNION, members, tag, vars, false},
+#define ALTERNATE(name, types)          {#name, SCHEMA_ALTERNATE, types, NULL, NULL, false},
 #define EVENT(name, members, rate, help)
 #include "monitor/types.def"
 #undef EVENT
@@ -24,7 +25,7 @@ const struct schema_type schema_types[] = {
 #undef STRUCT
 #undef UNION
 #undef ALTERNATE
-    {"QKeyCode", SCHEMA_ENUM, KEY_NAMES, NULL, NULL},
+    {"QKeyCode", SCHEMA_ENUM, KEY_NAMES, NULL, NULL, false},
     {.name = NULL},
 };
 
@@ -43,9 +44,81 @@ const struct schema_event schema_events[] = {
     {.name = NULL},
 };
 
+/* --- types made from tables elsewhere --------------------------------------------------------- */
+
+static void append_object_struct(const struct object_class *cls, void *opaque)
+{
+    static const char *const types[] = {
+        [OPT_STR] = "str", [OPT_BOOL] = "bool", [OPT_INT] = "int",
+        [OPT_U32] = "int", [OPT_SIZE] = "size", [OPT_ENUM] = "str",
+    };
+    GString *members = g_string_new(NULL);
+
+    for (const struct opt_desc *d = cls->descs; d && d->type != OPT_END; d++) {
+        g_string_append_printf(members, "*%s:%s ", d->name, types[d->type]);
+    }
+    struct schema_type t = {.name = g_strdup_printf("%s-properties", cls->name),
+                            .kind = SCHEMA_STRUCT,
+                            .members = g_string_free(members, FALSE),
+                            .derived = true};
+    g_array_append_val(opaque, t);
+}
+
+static void append_object_name(const struct object_class *cls, void *opaque)
+{
+    g_string_append_printf(opaque, "%s ", cls->name);
+}
+
+static void append_object_variant(const struct object_class *cls, void *opaque)
+{
+    g_string_append_printf(opaque, "%s:%s-properties ", cls->name, cls->name);
+}
+
+static char *object_list(void (*fn)(const struct object_class *cls, void *opaque))
+{
+    GString *text = g_string_new(NULL);
+
+    object_class_for_each(fn, text);
+    return g_string_free(text, FALSE);
+}
+
+/* ObjectType and ObjectOptions: the classes of -object and their properties. */
+static GArray *make_types(void)
+{
+    GArray *all = g_array_new(FALSE, FALSE, sizeof(struct schema_type));
+    struct schema_type names = {.name = "ObjectType",
+                                .kind = SCHEMA_ENUM,
+                                .members = object_list(append_object_name),
+                                .derived = true};
+    struct schema_type options = {.name = "ObjectOptions",
+                                  .kind = SCHEMA_UNION,
+                                  .members = "qom-type:ObjectType id:str",
+                                  .tag = "qom-type",
+                                  .variants = object_list(append_object_variant),
+                                  .derived = true};
+
+    g_array_append_vals(all, written_types, ARRAY_SIZE(written_types) - 1);
+    object_class_for_each(append_object_struct, all);
+    g_array_append_val(all, names);
+    g_array_append_val(all, options);
+    return all;
+}
+
+const struct schema_type *schema_type_at(unsigned i)
+{
+    static GArray *all;
+
+    if (!all) {
+        all = make_types();
+    }
+    return i < all->len ? &g_array_index(all, struct schema_type, i) : NULL;
+}
+
 const struct schema_type *schema_find(const char *name)
 {
-    for (const struct schema_type *t = schema_types; t->name; t++) {
+    const struct schema_type *t;
+
+    for (unsigned i = 0; (t = schema_type_at(i)); i++) {
         if (!strcmp(t->name, name)) {
             return t;
         }
@@ -331,8 +404,18 @@ static int check_members(const char *members, const char *more, json_t *value,
     return 0;
 }
 
+/* Instead of a list of members: the name of a type that has some. */
+static bool is_type_name(const char *members)
+{
+    return g_ascii_isupper(*members) && !strchr(members, ':');
+}
+
 int schema_check(const char *members, json_t *value, struct error **err)
 {
+    if (is_type_name(members)) {
+        const struct schema_type *t = schema_find(members);
+        return check_members(t->members, t->tag ? variant_members(t, value) : "", value, NULL, err);
+    }
     return check_members(members, "", value, NULL, err);
 }
 
@@ -437,8 +520,8 @@ static const char *describe_data(json_t *out, json_t *arrays, const char *name, 
 {
     static char text[96];
 
-    if (!*members) {
-        return "q_empty";
+    if (!*members || is_type_name(members)) {
+        return *members ? members : "q_empty";
     }
     g_snprintf(text, sizeof(text), "q_obj_%s", name);
     json_object_set_new(entity(out, text, "object"), "members",
@@ -473,7 +556,8 @@ json_t *schema_describe(void)
         }
     }
     json_object_set_new(entity(out, "q_empty", "object"), "members", json_array());
-    for (const struct schema_type *t = schema_types; t->name; t++) {
+    const struct schema_type *t;
+    for (unsigned i = 0; (t = schema_type_at(i)); i++) {
         describe_type(out, arrays, t);
     }
     for (const struct command *c = commands; c->help; c++) {

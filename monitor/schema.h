@@ -19,6 +19,7 @@ struct schema_type {
     enum schema_kind kind;
     const char *members; /* or the values of an enum, the branches of an alternate */
     const char *tag, *variants;
+    bool derived; /* from another table */
 };
 
 struct schema_event {
@@ -27,8 +28,10 @@ struct schema_event {
     const char *help;
 };
 
-/* The rows; a NULL name ends them. */
-extern const struct schema_type schema_types[];
+/* The rows of types.def and what other tables say; NULL behind the last. */
+const struct schema_type *schema_type_at(unsigned i);
+
+/* A NULL name ends them. */
 extern const struct schema_event schema_events[];
 
 /* One "name:type" of a list of members. */
@@ -43,7 +46,7 @@ bool schema_next(const char **list, struct schema_member *m, bool *open);
 const struct schema_type *schema_find(const char *name);
 const struct schema_event *schema_find_event(const char *name);
 
-/* Is the value an object of these members, and no others? -EINVAL with err as QEMU words it. */
+/* Is the value an object of these members (or of this struct or union), and no others? -EINVAL with err as QEMU words it. */
 int schema_check(const char *members, json_t *value, struct error **err);
 
 /* The position of a value among those of an enum, -1: it is none of them. */

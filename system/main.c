@@ -23,6 +23,7 @@
 #include "system/cpu.h"
 #include "system/cpu_model.h"
 #include "system/daemon.h"
+#include "system/hostmem.h"
 #include "system/mainloop.h"
 #include "system/object.h"
 #include "system/options.h"
@@ -280,6 +281,36 @@ static int start_vnc(const struct options *o, struct error **err)
     return ret;
 }
 
+static int make_objects(struct options *o, struct error **err)
+{
+    for (unsigned i = 0; i < o->objects->len; i++) {
+        if (object_add_text(g_ptr_array_index(o->objects, i), err) < 0) {
+            error_prepend(err, "-object: ");
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+/* -machine memory-backend=ID says how much there is, and must not disagree with -m. */
+static int choose_memory(struct options *o, struct error **err)
+{
+    if (!o->memory_backend) {
+        return 0;
+    }
+    o->cfg.memory_backend = hostmem_claim(o->memory_backend, err);
+    if (!o->cfg.memory_backend) {
+        return -ENOENT;
+    }
+    uint64_t size = hostmem_size(o->cfg.memory_backend);
+    if (o->memory_given && size != o->cfg.ram_size) {
+        error_set(err, "Machine memory size does not match the size of the memory backend");
+        return -EINVAL;
+    }
+    o->cfg.ram_size = size;
+    return 0;
+}
+
 static int build_machine(struct options *o, struct error **err)
 {
     static struct reset_handler cpus = {.reset = reset_cpus};
@@ -289,8 +320,8 @@ static int build_machine(struct options *o, struct error **err)
         o->cfg.no_defaults |= m->bare;
         monitor_init(&o->cfg, m);
     }
-    if (!m || check_limits(m, o, err) < 0 || select_cpu(m, o, err) < 0 ||
-        select_accel(o, err) < 0) {
+    if (!m || make_objects(o, err) < 0 || choose_memory(o, err) < 0 ||
+        check_limits(m, o, err) < 0 || select_cpu(m, o, err) < 0 || select_accel(o, err) < 0) {
         return -EINVAL;
     }
     if (ram_init(o->cfg.ram_size + m->extra_ram, err) < 0) {
@@ -300,12 +331,6 @@ static int build_machine(struct options *o, struct error **err)
     ram_set_guest_size(o->cfg.ram_size);
     for (unsigned i = 0; i < o->globals->len; i++) {
         if (device_global_add(g_ptr_array_index(o->globals, i), err) < 0) {
-            return -EINVAL;
-        }
-    }
-    for (unsigned i = 0; i < o->objects->len; i++) {
-        if (object_add_text(g_ptr_array_index(o->objects, i), err) < 0) {
-            error_prepend(err, "-object: ");
             return -EINVAL;
         }
     }

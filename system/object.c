@@ -22,6 +22,19 @@ static const struct object_class *class_find(const char *name, struct error **er
     return rows_find(__start_doppel_objects, __stop_doppel_objects, name, "object type", err);
 }
 
+const struct object_class *object_class_find(const char *name)
+{
+    return class_find(name, NULL);
+}
+
+void object_class_for_each(void (*fn)(const struct object_class *cls, void *opaque), void *opaque)
+{
+    FOR_EACH_CLASS(p)
+    {
+        fn(*p, opaque);
+    }
+}
+
 /* --- finding ---------------------------------------------------------------------------------- */
 
 struct object *object_find(const char *id)

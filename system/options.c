@@ -75,31 +75,42 @@ static int apply(const char *text, const char *first, const struct opt_desc *des
 
 /* --- machine, CPUs, memory -------------------------------------------------------------------- */
 
+struct machine_text {
+    const char *type, *accel, *memory;
+    struct machine_config cfg;
+};
+
+static const char *const on_off_auto[] = {"on", "off", "auto", NULL};
+static const struct opt_desc machine_descs[] = {
+    {"type", OPT_STR, OPT_FIELD(struct machine_text, type)},
+    {"accel", OPT_STR, OPT_FIELD(struct machine_text, accel)},
+    {"memory-backend", OPT_STR, OPT_FIELD(struct machine_text, memory)},
+    {"acpi", OPT_BOOL, OPT_FIELD(struct machine_text, cfg.acpi)},
+    {"hpet", OPT_BOOL, OPT_FIELD(struct machine_text, cfg.hpet)},
+    {"smm", OPT_BOOL, OPT_FIELD(struct machine_text, cfg.smm)},
+    {"vmport", OPT_ENUM, OPT_FIELD(struct machine_text, cfg.vmport), .names = on_off_auto},
+    {"usb", OPT_BOOL, OPT_FIELD(struct machine_text, cfg.usb)},
+    {"dump-guest-core", OPT_BOOL, OPT_FIELD(struct machine_text, cfg.dump_guest_core)},
+    {.type = OPT_END},
+};
+
+void options_for_each_machine_prop(void (*fn)(const struct opt_desc *desc, void *opaque), void *opaque)
+{
+    for (const struct opt_desc *d = machine_descs; d->type != OPT_END; d++) {
+        fn(d, opaque);
+    }
+}
+
 static int set_machine(struct options *o, const char *arg, struct error **err)
 {
-    static const char *const on_off_auto[] = {"on", "off", "auto", NULL};
-    struct machine_text {
-        const char *type, *accel;
-        struct machine_config cfg;
-    } t = {.cfg = o->cfg};
-    static const struct opt_desc descs[] = {
-        {"type", OPT_STR, OPT_FIELD(struct machine_text, type)},
-        {"accel", OPT_STR, OPT_FIELD(struct machine_text, accel)},
-        {"acpi", OPT_BOOL, OPT_FIELD(struct machine_text, cfg.acpi)},
-        {"hpet", OPT_BOOL, OPT_FIELD(struct machine_text, cfg.hpet)},
-        {"smm", OPT_BOOL, OPT_FIELD(struct machine_text, cfg.smm)},
-        {"vmport", OPT_ENUM, OPT_FIELD(struct machine_text, cfg.vmport), .names = on_off_auto},
-        {"usb", OPT_BOOL, OPT_FIELD(struct machine_text, cfg.usb)},
-        {"dump-guest-core", OPT_BOOL, OPT_FIELD(struct machine_text, cfg.dump_guest_core)},
-        {.type = OPT_END},
-    };
+    struct machine_text t = {.cfg = o->cfg};
 
     if (asks_for_help(arg)) {
         GString *text = g_string_new("Machines:\n");
         machine_help(text);
         print_and_exit(text);
     }
-    if (apply(arg, "type", descs, &t, "-machine", err) < 0) {
+    if (apply(arg, "type", machine_descs, &t, "-machine", err) < 0) {
         return -EINVAL;
     }
     if (t.cfg.usb) {
@@ -108,6 +119,7 @@ static int set_machine(struct options *o, const char *arg, struct error **err)
     }
     o->cfg = t.cfg;
     o->machine = t.type ? t.type : o->machine;
+    o->memory_backend = t.memory ? t.memory : o->memory_backend;
     if (t.accel) {
         append(o->accels, t.accel);
     }
@@ -164,6 +176,7 @@ static int set_memory(struct options *o, const char *arg, struct error **err)
         }
     }
     opt_list_free(&list);
+    o->memory_given = true;
     if (ret == 0 && o->cfg.ram_size == 0) {
         error_set(err, "-m: a machine needs memory");
         ret = -EINVAL;
@@ -426,12 +439,13 @@ static int set_mon(struct options *o, const char *arg, struct error **err)
 {
     static const char *const modes[] = {"readline", "control", NULL};
     struct mon_text {
-        const char *chardev;
+        const char *chardev, *id; /* nothing refers to a monitor by its id */
         int mode;
         bool pretty;
     } t = {0};
     static const struct opt_desc descs[] = {
         {"chardev", OPT_STR, OPT_FIELD(struct mon_text, chardev)},
+        {"id", OPT_STR, OPT_FIELD(struct mon_text, id)},
         {"mode", OPT_ENUM, OPT_FIELD(struct mon_text, mode), .names = modes},
         {"pretty", OPT_BOOL, OPT_FIELD(struct mon_text, pretty)},
         {.type = OPT_END},
@@ -630,6 +644,30 @@ static int set_net(struct options *o, const char *arg, struct error **err)
 {
     if (strcmp(arg, "none")) {
         error_set(err, "-nic %s: there are no network cards yet, only none", arg);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/* There are no sound devices yet: an audio backend that plays nothing is all they could use. */
+static int set_audiodev(struct options *o, const char *arg, struct error **err)
+{
+    struct audio_text {
+        const char *driver, *id;
+    } t = {0};
+    static const struct opt_desc descs[] = {
+        {"driver", OPT_STR, OPT_FIELD(struct audio_text, driver)},
+        {"id", OPT_STR, OPT_FIELD(struct audio_text, id)},
+        {.type = OPT_END},
+    };
+    const char *const first[] = {"driver", NULL};
+    const char *text = *arg == '{' ? opttext_of_json(arg, first, err) : arg;
+
+    if (!text || apply(text, "driver", descs, &t, "-audiodev", err) < 0) {
+        return -EINVAL;
+    }
+    if (!t.driver || strcmp(t.driver, "none")) {
+        error_set(err, "-audiodev: only the driver none is available");
         return -EINVAL;
     }
     return 0;
@@ -857,7 +895,7 @@ static const struct option_row rows[] = {
     {"qmp",        "CHARDEV",   "JSON monitor for programs (QMP)", set_qmp},
     {"qmp-pretty", "CHARDEV",   "the same, indented", set_qmp_pretty},
     {"mon",        "[chardev=]ID[,mode=readline|control][,pretty=]", "a monitor, text or QMP, on a -chardev", set_mon},
-    {"chardev",    "BACKEND,id=ID[,mux=on][,logfile=FILE][,path=PATH]...", "a character device; -chardev help lists the kinds", set_chardev},
+    {"chardev",    "BACKEND,id=ID[,mux=on][,logfile=FILE][,path=PATH][,host=,port=,fd=,server=,wait=,telnet=,websocket=,reconnect=]", "a character device; -chardev help lists the kinds", set_chardev},
     {"add-fd",     "fd=FD,set=SET[,opaque=TEXT]", "an inherited file descriptor becomes the file /dev/fdset/SET", set_add_fd},
     {"gdb",        "CHARDEV",   "wait for a debugger: tcp::PORT, unix:PATH, stdio, chardev:ID, none", set_gdb},
     {"s",          NULL,        "as -gdb tcp::1234", set_gdb_default},
@@ -865,6 +903,7 @@ static const struct option_row rows[] = {
     {"display",    "none|vnc=ADDRESS[,...]", "how the screen is shown", set_display},
     {"vnc",        "[HOST]:DISPLAY|unix:PATH|none[,password=on,password-secret=,tls-creds=,websocket=on|PORT,share=,to=,...]", "VNC server; without a HOST for this machine only", set_vnc},
     {"vga",        "CARD",      "graphics card", set_vga},
+    {"audiodev",   "none,id=ID", "where sound goes", set_audiodev},
     {"nic",        "none",      "network card", set_net},
     {"net",        "none",      "as -nic", set_net},
     {"no-reboot",  NULL,        "end when the guest resets", set_no_reboot},

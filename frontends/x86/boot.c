@@ -92,6 +92,18 @@ void cpu_model_for_each(void (*fn)(const char *name, const char *alias_of, void 
     fn("host", "max", opaque);
 }
 
+int cpu_model_expand(const char *text, void (*fn)(const char *name, bool on, void *opaque),
+                     void *opaque, struct error **err)
+{
+    struct x86_model model;
+
+    if (x86_model_parse(&model, text, err) < 0) {
+        return -EINVAL;
+    }
+    x86_model_for_each_feature(&model, fn, opaque);
+    return 0;
+}
+
 int cpu_model_select(const char *text, struct error **err)
 {
     struct x86_model model;

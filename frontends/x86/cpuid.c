@@ -329,6 +329,15 @@ void x86_model_help(void)
     }
 }
 
+void x86_model_for_each_feature(const struct x86_model *m,
+                                void (*fn)(const char *name, bool on, void *opaque), void *opaque)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(feature_rows); i++) {
+        const struct feature_row *f = &feature_rows[i];
+        fn(f->name, m->words[f->word] >> f->bit & 1, opaque);
+    }
+}
+
 bool x86_model_bit(const struct x86_model *m, uint32_t leaf, unsigned reg, unsigned bit)
 {
     for (unsigned w = 0; w < X86_W_COUNT; w++)

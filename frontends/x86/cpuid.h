@@ -42,6 +42,8 @@ struct x86_model {
 int x86_model_parse(struct x86_model *m, const char *spec, struct error **err);
 /* Print the models and the features, for -cpu help. */
 void x86_model_help(void);
+void x86_model_for_each_feature(const struct x86_model *m,
+                                void (*fn)(const char *name, bool on, void *opaque), void *opaque);
 /* The names of the models, NULL after the last. */
 const char *x86_model_name(unsigned i);
 /* APIC id of CPU `index` in this topology: fields of whole bits, as CPUID leaf 0Bh describes them. */

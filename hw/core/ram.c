@@ -20,6 +20,8 @@ struct ram_block {
     char *name;
     ram_addr_t addr;
     uint64_t size;
+    int fd;      /* of ram_back_by(); -1: the memfd */
+    bool shared; /* what is written goes to its file */
     TAILQ_ENTRY(ram_block) link;
 };
 
@@ -79,6 +81,8 @@ int ram_init(uint64_t size, struct error **err)
 static void block_remove(struct ram_block *b)
 {
     TAILQ_REMOVE(&blocks, b, link);
+    if (b->fd >= 0)
+        close(b->fd);
     g_free(b->name);
     g_free(b);
 }
@@ -133,6 +137,7 @@ ram_addr_t ram_alloc(const char *name, uint64_t size, struct error **err)
     b->name = g_strdup(name);
     b->addr = addr;
     b->size = size;
+    b->fd = -1;
     if (before)
         TAILQ_INSERT_BEFORE(before, b, link);
     else
@@ -140,31 +145,86 @@ ram_addr_t ram_alloc(const char *name, uint64_t size, struct error **err)
     return addr;
 }
 
-void ram_free(ram_addr_t addr)
+/* The block an address is in; NULL: none. */
+static struct ram_block *block_at(ram_addr_t addr)
 {
     struct ram_block *b;
 
     TAILQ_FOREACH(b, &blocks, link)
     {
-        if (b->addr == addr)
-            break;
+        if (addr - b->addr < b->size)
+            return b;
     }
-    assert(b);
-    if (fallocate(memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)addr, (off_t)b->size) <
-        0)
+    return NULL;
+}
+
+static int punch(int fd, uint64_t off, uint64_t len)
+{
+    int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+
+    return fallocate(fd, mode, (off_t)off, (off_t)len) < 0 ? -errno : 0;
+}
+
+/* Map the memfd there again. */
+static void unback(struct ram_block *b)
+{
+    void *p = mmap(base + b->addr, b->size, PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_NORESERVE | MAP_FIXED, memfd, (off_t)b->addr);
+
+    assert(p != MAP_FAILED);
+}
+
+void ram_free(ram_addr_t addr)
+{
+    struct ram_block *b = block_at(addr);
+
+    assert(b && b->addr == addr);
+    if (b->fd >= 0)
+        unback(b);
+    else if (punch(memfd, addr, b->size) < 0)
         memset(base + addr, 0, b->size);
     dirty_mark(addr, b->size);
     block_remove(b);
+}
+
+int ram_back_by(ram_addr_t addr, int fd, bool shared, struct error **err)
+{
+    struct ram_block *b = block_at(addr);
+    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    assert(b && b->addr == addr && b->fd < 0);
+    if (own < 0)
+        return error_set_errno(err, errno, "memory '%s'", b->name);
+    void *p = mmap(base + addr, b->size, PROT_READ | PROT_WRITE,
+                   (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_NORESERVE | MAP_FIXED, own, 0);
+    if (p == MAP_FAILED) {
+        int error = errno;
+
+        unback(b); /* a failed mapping may have taken the old one away */
+        close(own);
+        return error_set_errno(err, error, "cannot map the file of memory '%s'", b->name);
+    }
+    b->fd = own;
+    b->shared = shared;
+    return 0;
 }
 
 int ram_discard(ram_addr_t addr, uint64_t len)
 {
     assert(IS_ALIGNED(addr, RAM_PAGE_SIZE) && IS_ALIGNED(len, RAM_PAGE_SIZE));
     assert(range_fits(addr, len, capacity));
-    if (fallocate(memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)addr, (off_t)len) < 0)
-        return -errno;
-    dirty_mark(addr, len);
-    return 0;
+    const struct ram_block *b = block_at(addr);
+    int ret;
+
+    if (!b || b->fd < 0)
+        ret = punch(memfd, addr, len);
+    else if (b->shared)
+        ret = punch(b->fd, addr - b->addr, len);
+    else /* back to what the file has */
+        ret = madvise(base + addr, len, MADV_DONTNEED) < 0 ? -errno : 0;
+    if (ret == 0)
+        dirty_mark(addr, len);
+    return ret;
 }
 
 void ram_set_guest_size(uint64_t bytes)

@@ -33,6 +33,7 @@
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818rtc.h"
 #include "system/cpu.h"
+#include "system/hostmem.h"
 #include "system/cpu_model.h"
 #include "system/runstate.h"
 #include "system/version.h"
@@ -334,6 +335,9 @@ static int pc_init(const struct machine_config *cfg, struct error **err)
     if (mem_region_init_ram(&pc.ram, "pc.ram", cfg->ram_size, err) < 0) {
         return -ENOMEM;
     }
+    if (cfg->memory_backend && hostmem_apply(cfg->memory_backend, pc.ram.ram, err) < 0) {
+        return -EINVAL;
+    }
     mem_region_init_container(&pc.pci_memory, "pci", BIT(52));
     if (pc_firmware_init(cfg, &pc.pci_memory, err) < 0) {
         return -EINVAL;
@@ -360,6 +364,6 @@ static int pc_set_boot_order(const char *order, struct error **err)
 }
 
 MACHINE_DEFINE(pc, .name = "pc-i440fx-1.0", .alias = "pc", .help = "PC with 440FX and PIIX3",
-               .is_default = true, .max_cpus = PC_MAX_CPUS, .default_cpu = "max", .min_ram = MIB(1),
+               .is_default = true, .max_cpus = PC_MAX_CPUS, .default_cpu = "max", .default_ram_id = "pc.ram", .min_ram = MIB(1),
                .max_ram = GIB(512), .extra_ram = MIB(512), .init = pc_init,
                .set_boot_order = pc_set_boot_order);

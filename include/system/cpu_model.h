@@ -23,6 +23,10 @@ int cpu_model_select(const char *text, struct error **err);
 void cpu_model_for_each(void (*fn)(const char *name, const char *alias_of, void *opaque),
                         void *opaque);
 
+/* Every feature, and whether a CPU of this text (as cpu_model_select()'s) would have it. */
+int cpu_model_expand(const char *text, void (*fn)(const char *name, bool on, void *opaque),
+                     void *opaque, struct error **err);
+
 /* APIC id of vCPU n in this topology (SDM vol. 3A, 9.9.3). */
 uint32_t cpu_apic_id(unsigned index);
 bool cpu_has_x2apic(void);

@@ -56,6 +56,9 @@ int object_del(const char *id, struct error **err);
 
 struct object *object_find(const char *id);
 bool object_is(const struct object *obj, const char *kind);
+const struct object_class *object_class_find(const char *name); /* or NULL */
+void object_class_for_each(void (*fn)(const struct object_class *cls, void *opaque), void *opaque);
+
 void object_for_each(void (*fn)(struct object *obj, void *opaque), void *opaque);
 
 /* -object help, -object TYPE,help. */

@@ -14,6 +14,8 @@
 struct options {
     struct machine_config cfg;
     const char *machine; /* NULL: the default */
+    const char *memory_backend; /* -machine memory-backend=; NULL: none */
+    bool memory_given;          /* -m */
     GPtrArray *accels;   /* const char *: "jit", in the order to try */
     GPtrArray *nodes;    /* const char *: -blockdev */
     GPtrArray *drives;   /* struct drive_text * in the order given */
@@ -61,5 +63,9 @@ int options_parse(struct options *o, int argc, char **argv, struct error **err);
 /* Every option; arg is NULL if it takes none, help may be NULL. */
 void options_for_each(void (*fn)(const char *name, const char *arg, const char *help, void *opaque),
                       void *opaque);
+
+/* The properties of -machine. */
+void options_for_each_machine_prop(void (*fn)(const struct opt_desc *desc, void *opaque),
+                                   void *opaque);
 
 #endif

@@ -56,6 +56,12 @@ ram_addr_t ram_alloc(const char *name, uint64_t size, struct error **err);
 void ram_free(ram_addr_t addr);
 
 /*
+ * Let an allocated block, by its first address, be the start of a file (which is as long and stays the
+ * caller's) instead of memory of its own; shared: writes go to the file. Before the block is used.
+ */
+int ram_back_by(ram_addr_t addr, int fd, bool shared, struct error **err);
+
+/*
  * Give the pages of a range back to the host; they read as zero from then on. Page-aligned, inside
  * an allocated block. 0 or -errno (nothing is lost then).
  */

@@ -14,6 +14,7 @@
 
 struct chardev;
 struct error;
+struct object;
 
 #define MACHINE_SERIAL_MAX   4
 #define MACHINE_PARALLEL_MAX 3
@@ -22,6 +23,7 @@ struct machine_card;
 
 struct machine_config {
     uint64_t ram_size; /* bytes */
+    struct object *memory_backend; /* NULL: none chosen */
     struct {
         uint32_t cpus, maxcpus, sockets, dies, cores, threads; /* all set, product = maxcpus */
     } smp;
@@ -59,6 +61,7 @@ struct machine_class {
     bool bare; /* no devices by default */
     unsigned max_cpus;
     const char *default_cpu;
+    const char *default_ram_id; /* of guest memory; NULL: has none */
     uint64_t min_ram, max_ram;
     /* Bytes of RAM address space beyond ram_size: ROMs, video memory. */
     uint64_t extra_ram;

@@ -11,6 +11,7 @@
 #include "monitor/internal.h"
 #include "system/cpu.h"
 #include "system/cpu_inspect.h"
+#include "system/fds.h"
 #include "system/runstate.h"
 
 #define CHUNK 65536u
@@ -120,8 +121,13 @@ static int open_target(const char *protocol, struct error **err)
         if (fd < 0) {
             error_set_errno(err, errno, "Could not open '%s'", protocol + 5);
         }
+    } else if (g_str_has_prefix(protocol, "fd:")) {
+        fd = fds_take(protocol + 3);
+        if (fd < 0) {
+            error_set(err, "File descriptor named '%s' has not been found", protocol + 3);
+        }
     } else {
-        error_set(err, "parameter 'protocol' must start with 'file:'");
+        error_set(err, "parameter 'protocol' must start with 'file:' or 'fd:'");
     }
     return fd;
 }

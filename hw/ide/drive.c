@@ -5,8 +5,10 @@
  */
 #include <errno.h>
 
+#include "hw/core/boot_order.h"
 #include "hw/core/device.h"
 #include "hw/ide/ide.h"
+#include "hw/pci/pci.h"
 #include "util/error.h"
 
 struct ide_unit {
@@ -14,7 +16,9 @@ struct ide_unit {
     struct block_device *drive; /* properties */
     int32_t unit;
     char *serial, *model;
+    int32_t bootindex;
 
+    char *boot_path;            /* in the boot order; NULL: not there */
     struct block_device *empty; /* the drive, if none was given */
 };
 
@@ -96,6 +100,37 @@ static struct block_device *empty_drive(struct ide_unit *u, struct error **err)
     return u->empty;
 }
 
+/* As firmware knows it: function of the controller, channel, unit. */
+static char *firmware_path(const struct ide_unit *u, const struct bus *bus)
+{
+    const struct pci_device *pci = pci_device(bus->parent);
+    const char *channel = strrchr(bus->name, '.');
+
+    return g_strdup_printf("/pci@i0cf8/ide@%x,%x/drive@%s/disk@%d", PCI_SLOT(pci->devfn),
+                           PCI_FUNC(pci->devfn), channel ? channel + 1 : "0", (int)u->unit);
+}
+
+static int add_to_boot_order(struct ide_unit *u, const struct bus *bus, struct error **err)
+{
+    if (u->bootindex < 0) {
+        return 0;
+    }
+    u->boot_path = firmware_path(u, bus);
+    int ret = boot_order_add(u->bootindex, u->boot_path, err);
+    if (ret < 0) {
+        g_clear_pointer(&u->boot_path, g_free);
+    }
+    return ret;
+}
+
+static void remove_from_boot_order(struct ide_unit *u)
+{
+    if (u->boot_path) {
+        boot_order_remove(u->boot_path);
+        g_clear_pointer(&u->boot_path, g_free);
+    }
+}
+
 static int unit_realize(struct device *dev, struct error **err)
 {
     struct ide_unit *u = to_unit(dev);
@@ -107,11 +142,14 @@ static int unit_realize(struct device *dev, struct error **err)
         error_set(err, "No drive specified");
         return -EINVAL;
     }
+    if (add_to_boot_order(u, dev->bus, err) < 0) {
+        return -EINVAL;
+    }
     blk = blk ? blk : empty_drive(u, err);
     int ret = blk ? ide_attach_drive(bus->channel, (unsigned)u->unit, blk, dev, &who, err) : -ENOMEM;
-    if (ret < 0 && u->empty) {
-        block_device_free(u->empty);
-        u->empty = NULL;
+    if (ret < 0) {
+        remove_from_boot_order(u);
+        g_clear_pointer(&u->empty, block_device_free);
     }
     return ret;
 }
@@ -121,15 +159,14 @@ static void unit_unrealize(struct device *dev)
     struct ide_unit *u = to_unit(dev);
 
     ide_detach_drive(to_bus(dev->bus)->channel, (unsigned)u->unit);
-    if (u->empty) {
-        block_device_free(u->empty);
-        u->empty = NULL;
-    }
+    g_clear_pointer(&u->empty, block_device_free);
+    remove_from_boot_order(u);
 }
 
 static const struct prop unit_props[] = {
     PROP_DRIVE("drive", struct ide_unit, drive, "the drive, or the node that is its medium"),
     PROP_S32("unit", struct ide_unit, unit, -1, -1, 1, "0 master, 1 slave; -1 the first free"),
+    PROP_S32("bootindex", struct ide_unit, bootindex, -1, -1, INT32_MAX, "place in the boot order; -1 none"),
     PROP_STR("serial", struct ide_unit, serial, NULL, "serial number"),
     PROP_STR("model", struct ide_unit, model, NULL, "model in identify data"),
     PROP_END,

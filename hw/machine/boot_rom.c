@@ -3,6 +3,7 @@
  * The option ROM that boots a kernel through firmware, as firmware gets it (fw_cfg files, as SeaBIOS
  * reads them), and the record that tells the ROM what to do.
  */
+#include "hw/core/boot_order.h"
 #include "hw/machine/boot.h"
 
 #include "hw/machine/kernel_rom.rom.h"
@@ -29,7 +30,6 @@ int boot_put_vector(struct boot_plan *plan, const struct boot_vector *v, struct 
 
 void boot_publish_rom(struct device *fw_cfg)
 {
-    static const char order[] = "/rom@" ROM_FILE;
     uint8_t rom[sizeof(kernel_rom)], sum = 0;
 
     memcpy(rom, kernel_rom, sizeof(rom));
@@ -38,6 +38,6 @@ void boot_publish_rom(struct device *fw_cfg)
     }
     rom[sizeof(rom) - 1] = (uint8_t)-sum;
     fw_cfg_add_file(fw_cfg, ROM_FILE, rom, sizeof(rom));
-    fw_cfg_add_file(fw_cfg, "bootorder", order, sizeof(order));
+    boot_order_add(BOOT_ORDER_FIRST, "/rom@" ROM_FILE, NULL);
     fw_cfg_set_select_hook(fw_cfg, FW_CFG_PLACE_KERNEL, boot_place_images);
 }

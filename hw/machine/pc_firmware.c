@@ -2,6 +2,7 @@
 /* Firmware of a PC: the ROM image, what it finds in CMOS and in fw_cfg. */
 #include <errno.h>
 
+#include "hw/core/boot_order.h"
 #include "hw/machine/pc.h"
 #include "hw/nvram/fw_cfg.h"
 #include "hw/timer/mc146818rtc.h"
@@ -126,6 +127,9 @@ void pc_cmos_init(const struct machine_config *cfg, uint64_t below_4g, const cha
     pc_put_boot_order(boot_order, rtc);
 }
 
+static struct device *boot_fw_cfg;
+static bool boot_strict;
+
 /* --- fw_cfg ----------------------------------------------------------------------------------- */
 
 static uint8_t *put_e820(uint8_t *p, uint64_t addr, uint64_t len)
@@ -134,6 +138,19 @@ static uint8_t *put_e820(uint8_t *p, uint64_t addr, uint64_t len)
     st_le64(p + 8, len);
     st_le32(p + 16, 1); /* RAM; firmware adds what it reserves */
     return p + 20;
+}
+
+/* Without a list firmware goes by the letters in CMOS. HALT: nothing but what is listed. */
+static void publish_boot_order(void)
+{
+    GString *text = g_string_new(NULL);
+
+    boot_order_append(text);
+    if (text->len && boot_strict) {
+        g_string_append(text, "HALT");
+    }
+    fw_cfg_add_file(boot_fw_cfg, "bootorder", text->str, text->len + 1);
+    g_string_free(text, TRUE);
 }
 
 static void add_number(struct device *fw_cfg, const char *name, uint64_t value, unsigned bytes)
@@ -151,6 +168,9 @@ void pc_fw_cfg_init(const struct machine_config *cfg, uint64_t below_4g, struct 
     if (cfg->ram_size > below_4g) {
         end = put_e820(end, GIB(4), cfg->ram_size - below_4g);
     }
+    boot_fw_cfg = fw_cfg;
+    boot_strict = cfg->boot_strict;
+    boot_order_listen(publish_boot_order);
     fw_cfg_add_file(fw_cfg, "etc/e820", e820, (size_t)(end - e820));
     fw_cfg_add(fw_cfg, FW_CFG_UUID, cfg->uuid, sizeof(cfg->uuid));
     fw_cfg_add_u64(fw_cfg, FW_CFG_RAM_SIZE, cfg->ram_size);

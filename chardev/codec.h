@@ -31,6 +31,6 @@ struct codec_class {
     bool (*ready)(void *codec);
 };
 
-extern const struct codec_class codec_telnet, codec_websocket;
+extern const struct codec_class codec_telnet, codec_telnet_client, codec_websocket;
 
 #endif

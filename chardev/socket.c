@@ -702,8 +702,8 @@ static int check_options(const struct chardev_opts *opts, struct error **err)
         wrong = "takes reconnect= or reconnect-ms=, not both";
     } else if (opts->fd && (opts->reconnect || opts->reconnect_ms)) {
         wrong = "an inherited connection cannot be made again";
-    } else if ((opts->telnet || opts->websocket) && !opts->server) {
-        wrong = "telnet and websocket are for servers";
+    } else if (opts->websocket && !opts->server) {
+        wrong = "websocket is for servers";
     } else if (opts->telnet && opts->websocket) {
         wrong = "takes telnet= or websocket=, not both";
     }
@@ -711,6 +711,14 @@ static int check_options(const struct chardev_opts *opts, struct error **err)
         error_set(err, "chardev socket: %s", wrong);
     }
     return wrong ? -EINVAL : 0;
+}
+
+static const struct codec_class *codec_of(const struct chardev_opts *opts)
+{
+    if (opts->telnet) {
+        return opts->server ? &codec_telnet : &codec_telnet_client;
+    }
+    return opts->websocket ? &codec_websocket : NULL;
 }
 
 static int socket_open(struct chardev *chr, const struct chardev_opts *opts, struct error **err)
@@ -736,7 +744,7 @@ static int socket_open(struct chardev *chr, const struct chardev_opts *opts, str
     s->server = opts->server;
     s->nodelay = opts->nodelay && !opts->path;
     s->reconnect_ms = opts->reconnect_ms ? opts->reconnect_ms : opts->reconnect * 1000;
-    s->codec_class = opts->telnet ? &codec_telnet : opts->websocket ? &codec_websocket : NULL;
+    s->codec_class = codec_of(opts);
     chr->lossy = true;
     if (opts->fd) {
         ret = open_fd(s, opts, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The server's side of telnet (RFC 854, 855, 856, 857, 858): character at a time, eight bits, the
- * guest echoes. Options are negotiated by the rules of RFC 1143 in short form: a change asked for
+ * Telnet (RFC 854, 855, 856, 857, 858), as server: character at a time, eight bits, the guest echoes;
+ * as client: what a terminal would ask of such a server. Options are negotiated by the rules of RFC 1143 in short form: a change asked for
  * is answered once, a confirmation is not. Subnegotiations are skipped.
  */
 #include "chardev/codec.h"
@@ -34,20 +34,44 @@ enum telnet_state {
     STATE_SUB_IAC,
 };
 
+/* What we do and what the other end may do. */
+struct telnet_role {
+    uint32_t ours, theirs;
+    uint32_t ask_theirs; /* what we ask for; all of ours is offered */
+};
+
+#define BINARY (1u << OPTION_BINARY)
+#define ECHO   (1u << OPTION_ECHO)
+#define SGA    (1u << OPTION_SGA)
+
+static const struct telnet_role server = {BINARY | ECHO | SGA, BINARY | SGA, BINARY | SGA};
+/* Whether a server echoes is its own affair. */
+static const struct telnet_role client = {BINARY | SGA, BINARY | ECHO | SGA, BINARY | SGA};
+
 struct telnet {
+    const struct telnet_role *role;
     enum telnet_state state;
     uint8_t verb;
     uint32_t ours, theirs; /* options in effect, by number; what we asked for is in `asked` */
     uint32_t asked_ours, asked_theirs;
 };
 
-/* What we do and what the other end may do. */
-#define OURS   (1u << OPTION_BINARY | 1u << OPTION_ECHO | 1u << OPTION_SGA)
-#define THEIRS (1u << OPTION_BINARY | 1u << OPTION_SGA)
-
-static void *telnet_new(void)
+static void *new_codec(const struct telnet_role *role)
 {
-    return g_new0(struct telnet, 1);
+    struct telnet *t = g_new0(struct telnet, 1);
+
+    t->role = role;
+    return t;
+}
+
+static void *server_new(void)
+{
+    return new_codec(&server);
+}
+
+static void *client_new(void)
+{
+    return new_codec(&client);
 }
 
 static void send_option(GByteArray *out, uint8_t verb, uint8_t option)
@@ -56,17 +80,25 @@ static void send_option(GByteArray *out, uint8_t verb, uint8_t option)
     g_byte_array_append(out, command, sizeof(command));
 }
 
+static void ask(GByteArray *out, uint8_t verb, uint32_t options)
+{
+    static const uint8_t order[] = {OPTION_ECHO, OPTION_SGA, OPTION_BINARY};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(order); i++) {
+        if (options >> order[i] & 1) {
+            send_option(out, verb, order[i]);
+        }
+    }
+}
+
 static void telnet_hello(void *codec, GByteArray *out)
 {
     struct telnet *t = codec;
 
-    send_option(out, TELNET_WILL, OPTION_ECHO);
-    send_option(out, TELNET_WILL, OPTION_SGA);
-    send_option(out, TELNET_WILL, OPTION_BINARY);
-    send_option(out, TELNET_DO, OPTION_SGA);
-    send_option(out, TELNET_DO, OPTION_BINARY);
-    t->asked_ours = OURS;
-    t->asked_theirs = THEIRS;
+    ask(out, TELNET_WILL, t->role->ours);
+    ask(out, TELNET_DO, t->role->ask_theirs);
+    t->asked_ours = t->role->ours;
+    t->asked_theirs = t->role->ask_theirs;
 }
 
 /*
@@ -92,10 +124,11 @@ static void negotiate(struct telnet *t, uint8_t option, GByteArray *reply)
     static const uint8_t about_them[] = {TELNET_DONT, TELNET_DO};
 
     if (t->verb == TELNET_DO || t->verb == TELNET_DONT) {
-        change(&t->ours, &t->asked_ours, OURS, option, t->verb == TELNET_DO, about_us, reply);
-    } else {
-        change(&t->theirs, &t->asked_theirs, THEIRS, option, t->verb == TELNET_WILL, about_them,
+        change(&t->ours, &t->asked_ours, t->role->ours, option, t->verb == TELNET_DO, about_us,
                reply);
+    } else {
+        change(&t->theirs, &t->asked_theirs, t->role->theirs, option, t->verb == TELNET_WILL,
+               about_them, reply);
     }
 }
 
@@ -141,7 +174,7 @@ static enum telnet_state data(struct telnet *t, uint8_t byte, struct codec_io *i
         return STATE_IAC;
     }
     add_byte(io, byte);
-    return byte == '\r' && !(t->theirs & 1u << OPTION_BINARY) ? STATE_CR : STATE_DATA;
+    return byte == '\r' && !(t->theirs & BINARY) ? STATE_CR : STATE_DATA;
 }
 
 static enum telnet_state after_cr(struct telnet *t, uint8_t byte, struct codec_io *io)
@@ -193,7 +226,16 @@ static void telnet_encode(void *codec, const uint8_t *buf, size_t len, GByteArra
 
 const struct codec_class codec_telnet = {
     .name = "telnet",
-    .new = telnet_new,
+    .new = server_new,
+    .free = g_free,
+    .hello = telnet_hello,
+    .decode = telnet_decode,
+    .encode = telnet_encode,
+};
+
+const struct codec_class codec_telnet_client = {
+    .name = "telnet",
+    .new = client_new,
     .free = g_free,
     .hello = telnet_hello,
     .decode = telnet_decode,

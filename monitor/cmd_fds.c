@@ -5,6 +5,7 @@
 #include "chardev/chardev.h"
 #include "monitor/internal.h"
 #include "system/fds.h"
+#include "ui/vnc.h"
 
 /* The descriptor that came with the command, or -1. */
 static int sent_fd(struct monitor *m, struct error **err)
@@ -55,20 +56,28 @@ json_t *qmp_closefd(struct monitor *m, json_t *args, struct error **err)
     return qmp_empty();
 }
 
+static bool is_true(json_t *args, const char *name)
+{
+    return json_is_true(json_object_get(args, name));
+}
+
 json_t *qmp_add_client(struct monitor *m, json_t *args, struct error **err)
 {
-    const char *protocol = arg_str(args, "protocol"), *name = arg_str(args, "fdname");
+    const char *protocol = arg_str(args, "protocol");
     struct chardev *chr = chardev_find(protocol);
+    bool vnc = !strcmp(protocol, "vnc");
 
-    if (!chr) {
+    if (!chr && !vnc) {
         error_set(err, "protocol '%s' is invalid", protocol);
         return NULL;
     }
-    int fd = named_fd(name, err);
+    int fd = named_fd(arg_str(args, "fdname"), err);
     if (fd < 0) {
         return NULL;
     }
-    if (chardev_add_client(chr, fd, err) < 0) {
+    int ret = vnc ? vnc_add_client(fd, is_true(args, "skipauth"), is_true(args, "tls"), err)
+                  : chardev_add_client(chr, fd, err);
+    if (ret < 0) {
         close(fd);
         return NULL;
     }

@@ -431,6 +431,37 @@ START_TEST(test_inherited)
 }
 END_TEST
 
+/* As client of a server that echoes. */
+START_TEST(test_telnet_client)
+{
+    static const uint8_t hello[] = {255, 251, 3, 255, 251, 0, 255, 253, 3, 255, 253, 0};
+    static const uint8_t server[] = {255, 251, 1, 255, 253, 1, 255, 251, 0, 'x', 255, 255};
+    static const uint8_t answer[] = {255, 253, 1, 255, 252, 1, 'y', 255, 255};
+
+    setup();
+    char *path = g_strdup_printf("%s/s", dir);
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    g_strlcpy(un.sun_path, path, sizeof(un.sun_path));
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&un, sizeof(un)), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    struct chardev *chr = make("unix:%s,telnet=on", path);
+    int fd = accept(listener, NULL, NULL);
+    expect(fd, hello, sizeof(hello));
+    say(fd, server, sizeof(server));
+    spin();
+    ck_assert_str_eq(front.in->str, "x\xff");
+    chardev_write(chr, "y\xff", 2);
+    expect(fd, answer, sizeof(answer));
+    close(fd);
+    close(listener);
+    g_unlink(path);
+    until(&front.events[CHARDEV_CLOSED], 1);
+    g_free(path);
+    teardown();
+}
+END_TEST
+
 START_TEST(test_telnet)
 {
     static const uint8_t hello[] = {255, 251, 1,   255, 251, 3,   255, 251,
@@ -607,4 +638,4 @@ END_TEST
 
 TEST_MAIN("chardev_socket", test_unix_server, test_stale, test_tcp_server, test_slow_frontend,
           test_slow_client, test_client, test_tcp_client, test_wait, test_inherited, test_telnet,
-          test_websocket, test_udp, test_texts)
+          test_telnet_client, test_websocket, test_udp, test_texts)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* -object secret: data= or file=, format=raw|base64. */
+/* -object secret: data= or file=, format=raw|base64, keyid= and iv=. */
 #include "crypto/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "crypto/aes.h"
 #include "system/object.h"
 #include "util/error.h"
 
@@ -13,7 +14,7 @@ enum { FORMAT_RAW, FORMAT_BASE64 };
 
 struct secret {
     struct object obj;
-    const char *data, *file;
+    const char *data, *file, *keyid, *iv;
     int format;
     uint8_t *bytes; /* a NUL after them */
     size_t len;
@@ -95,21 +96,60 @@ static bool is_base64(const char *text)
     return padding <= 2 && (letters + padding) % 4 == 0;
 }
 
+/* What base64 text stands for, a NUL behind it; NULL with err set. */
+static uint8_t *from_base64(const char *text, size_t text_len, const char *what, size_t *len,
+                            struct error **err)
+{
+    gsize n;
+
+    if (strlen(text) != text_len || !is_base64(text)) {
+        error_set(err, "secret: %s is not base64", what);
+        return NULL;
+    }
+    guchar *raw = g_base64_decode(text, &n);
+    uint8_t *bytes = with_nul(raw, n);
+    secret_free(raw, n);
+    *len = n;
+    return bytes;
+}
+
 static int decode(struct secret *s, struct error **err)
 {
-    const char *text = (const char *)s->bytes;
-    gsize len;
+    size_t len;
+    uint8_t *raw = from_base64((const char *)s->bytes, s->len, "this", &len, err);
 
-    if (strlen(text) != s->len || !is_base64(text)) {
-        error_set(err, "secret: this is not base64");
+    if (!raw) {
         return -EINVAL;
     }
-    guchar *raw = g_base64_decode(text, &len);
     secret_free(s->bytes, s->len);
-    s->bytes = with_nul(raw, len);
+    s->bytes = raw;
     s->len = len;
-    secret_free(raw, len);
     return 0;
+}
+
+/* With keyid= it is encrypted by another secret. */
+static int decrypt(struct secret *s, struct error **err)
+{
+    size_t key_len, iv_len = 0;
+    uint8_t *key = secret_bytes(s->keyid, &key_len, err);
+    uint8_t *iv =
+        key ? from_base64(s->iv ? s->iv : "", s->iv ? strlen(s->iv) : 0, "iv", &iv_len, err) : NULL;
+    int ret = -EINVAL;
+
+    if (iv && (key_len != AES_KEY || iv_len != AES_BLOCK)) {
+        error_set(err, "secret: the key '%s' has %d bytes and iv= %d", s->keyid, AES_KEY,
+                  AES_BLOCK);
+    } else if (iv) {
+        ret = aes_decrypt(s->bytes, &s->len, key, iv);
+        if (ret < 0) {
+            error_set_errno(err, -ret, "secret: decrypting with the key '%s'", s->keyid);
+        } else {
+            s->bytes[s->len] = 0;
+        }
+    }
+    secret_free(key, key_len);
+    secret_free(iv, iv_len);
+    return ret;
 }
 
 static void secret_close(struct object *obj)
@@ -134,6 +174,9 @@ static int secret_open(struct object *obj, struct error **err)
     }
     if (ret == 0 && s->format == FORMAT_BASE64) {
         ret = decode(s, err);
+    }
+    if (ret == 0 && s->keyid) {
+        ret = decrypt(s, err);
     }
     if (ret < 0) {
         secret_close(obj);
@@ -180,6 +223,9 @@ static const struct opt_desc secret_descs[] = {
     {"file", OPT_STR, OPT_FIELD(struct secret, file), .help = "a file that holds it"},
     {"format", OPT_ENUM, OPT_FIELD(struct secret, format), .names = formats,
      .help = "raw (the default) or base64"},
+    {"keyid", OPT_STR, OPT_FIELD(struct secret, keyid),
+     .help = "the secret it is encrypted with, by AES-256-CBC"},
+    {"iv", OPT_STR, OPT_FIELD(struct secret, iv), .help = "initialization vector, in base64"},
     {.type = OPT_END},
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* In the place of the TLS layer when doppel is built without GnuTLS: no credentials, no sessions. */
+#include "crypto/aes.h"
 #include "crypto/tls_internal.h"
 
 #include <errno.h>
@@ -37,6 +38,11 @@ void tls_psk_close(struct object *obj)
 
 void tls_anon_close(struct object *obj)
 {
+}
+
+int aes_decrypt(uint8_t *data, size_t *len, const uint8_t key[AES_KEY], const uint8_t iv[AES_BLOCK])
+{
+    return -ENOTSUP;
 }
 
 /* --- sessions: without credentials nobody gets here --------------------------------------------- */

@@ -126,6 +126,11 @@ START_TEST(test_secret)
 }
 END_TEST
 
+/* Encrypted by another one; the bytes are what openssl enc -aes-256-cbc gives. */
+#define KEY  "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+#define IV   "ZGVmZ2hpamtsbW5vcHFycw=="
+#define DATA "9cQduqGM3r4vzSNg7aDKtw=="
+
 #if !CONFIG_GNUTLS
 
 START_TEST(test_none)
@@ -134,6 +139,8 @@ START_TEST(test_none)
     refuse("without TLS", "tls-creds-x509,id=x,dir=%s", dir);
     refuse("without TLS", "tls-creds-psk,id=x,dir=%s", dir);
     refuse("without TLS", "tls-creds-anon,id=x");
+    add("secret,id=k,data=" KEY ",format=base64");
+    refuse("not supported", "secret,id=x,data=" DATA ",format=base64,keyid=k,iv=" IV);
     teardown();
 }
 END_TEST
@@ -141,6 +148,29 @@ END_TEST
 TEST_MAIN("tls", test_secret, test_none)
 
 #else
+
+START_TEST(test_encrypted)
+{
+    struct error *err = NULL;
+
+    setup();
+    add("secret,id=k,data=" KEY ",format=base64");
+    add("secret,id=x,data=" DATA ",format=base64,keyid=k,iv=" IV);
+    char *text = secret_text("x", &err);
+    ck_assert_str_eq(text, "ganz geheim");
+    secret_text_free(text);
+    add("secret,id=short,data=abc");
+    add("secret,id=other,data=01234567890123456789012345678901");
+    refuse("no secret 'none'", "secret,id=y,data=" DATA ",format=base64,keyid=none,iv=" IV);
+    refuse("32 bytes", "secret,id=y,data=" DATA ",format=base64,keyid=short,iv=" IV);
+    refuse("iv= 16", "secret,id=y,data=" DATA ",format=base64,keyid=k");
+    refuse("iv is not base64", "secret,id=y,data=" DATA ",format=base64,keyid=k,iv=a");
+    refuse("decrypting", "secret,id=y,data=" DATA ",format=base64,keyid=other,iv=" IV);
+    refuse("decrypting", "secret,id=y,data=abc,keyid=k,iv=" IV);
+    refuse("decrypting", "secret,id=y,data=,keyid=k,iv=" IV);
+    teardown();
+}
+END_TEST
 
 static const struct pki_cert good_server = {.client = false};
 static const struct pki_cert good_client = {.name = "Mallory", .client = true};
@@ -623,6 +653,6 @@ START_TEST(test_junk)
 }
 END_TEST
 
-TEST_MAIN("tls", test_secret, test_files, test_bad_certificates, test_x509, test_refused,
-          test_plain_kinds, test_slow_transport, test_bad_transport, test_junk)
+TEST_MAIN("tls", test_secret, test_encrypted, test_files, test_bad_certificates, test_x509,
+          test_refused, test_plain_kinds, test_slow_transport, test_bad_transport, test_junk)
 #endif

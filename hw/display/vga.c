@@ -218,7 +218,13 @@ static unsigned canonical_port(const struct vga *s, unsigned port)
 
 uint8_t vga_port_read(struct vga *s, unsigned port)
 {
-    switch (canonical_port(s, port)) {
+    uint8_t val;
+
+    port = canonical_port(s, port);
+    if (s->ext && s->ext->port_read(s, port, &val)) {
+        return val;
+    }
+    switch (port) {
     case 0x3c0:
         return s->attr_index;
     case 0x3c1:
@@ -260,7 +266,11 @@ uint8_t vga_port_read(struct vga *s, unsigned port)
 
 void vga_port_write(struct vga *s, unsigned port, uint8_t val)
 {
-    switch (canonical_port(s, port)) {
+    port = canonical_port(s, port);
+    if (s->ext && s->ext->port_write(s, port, val)) {
+        return;
+    }
+    switch (port) {
     case 0x3c0:
         attr_write(s, val);
         break;
@@ -336,11 +346,13 @@ static void init_window(struct vga *s)
 {
     mem_region_init_container(&s->window, "vga-window", VGA_WINDOW_SIZE);
     mem_region_init_io(&s->planar, "vga-planar", VGA_WINDOW_SIZE, &vga_planar_ops, s);
-    mem_region_init_alias(&s->direct, "vga-direct", &s->vram, 0, VGA_WINDOW_SIZE);
     mem_region_add(&s->window, 0, &s->planar);
-    mem_region_add(&s->window, 0, &s->direct);
-    mem_region_set_enabled(&s->direct, false);
-    s->current = (struct vga_window){0, VGA_WINDOW_SIZE, 0, false};
+    for (unsigned i = 0; i < 2; i++) {
+        mem_region_init_alias(&s->direct[i], "vga-direct", &s->vram, 0, VGA_WINDOW_SIZE / 2);
+        mem_region_add(&s->window, 0, &s->direct[i]);
+        mem_region_set_enabled(&s->direct[i], false);
+    }
+    s->current = (struct vga_window){.base = 0, .size = VGA_WINDOW_SIZE};
 }
 
 int vga_init(struct vga *s, struct error **err)
@@ -365,9 +377,11 @@ int vga_init(struct vga *s, struct error **err)
 void vga_fini(struct vga *s)
 {
     mem_region_del(&s->window, &s->planar);
-    mem_region_del(&s->window, &s->direct);
+    for (unsigned i = 0; i < 2; i++) {
+        mem_region_del(&s->window, &s->direct[i]);
+        mem_region_fini(&s->direct[i]);
+    }
     mem_region_fini(&s->planar);
-    mem_region_fini(&s->direct);
     mem_region_fini(&s->window);
     mem_region_fini(&s->mono_io);
     mem_region_fini(&s->vga_io);
@@ -398,7 +412,7 @@ static int vga_post_load(void *state, unsigned version, struct error **err)
 {
     struct vga *s = state;
 
-    if (s->dac_step > 2 || s->seq_index > 7 || s->gc_index > 0xf) {
+    if (s->dac_step > 2 || (!s->ext && (s->seq_index > 7 || s->gc_index > 0xf))) {
         error_set(err, "VGA register index out of range");
         return -EINVAL;
     }

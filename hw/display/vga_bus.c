@@ -56,8 +56,7 @@ static void mmio_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 
     if (off >= MMIO_DISPI && off < MMIO_DISPI_END) {
         for (unsigned i = 0; i + 2 <= size; i += 2) {
-            vga_dispi_write(s->vga, (unsigned)(off + i - MMIO_DISPI) / 2,
-                            (uint16_t)(val >> i * 8));
+            vga_dispi_write(s->vga, (unsigned)(off + i - MMIO_DISPI) / 2, (uint16_t)(val >> i * 8));
         }
     } else if (off >= MMIO_PORTS && off < MMIO_PORTS_END) {
         for (unsigned i = 0; i < size; i++) {
@@ -76,36 +75,61 @@ static const struct mem_ops mmio_ops = {
 
 /* --- legacy addresses ------------------------------------------------------------------------- */
 
+/* The function's ports, and where they are. */
+struct legacy_ports {
+    struct mem_region *mr;
+    unsigned port;
+};
+
+static unsigned legacy_ports(const struct vga_bus *s, struct legacy_ports ports[3])
+{
+    ports[0] = (struct legacy_ports){&s->vga->mono_io, VGA_PORTS_MONO};
+    ports[1] = (struct legacy_ports){&s->vga->vga_io, VGA_PORTS};
+    ports[2] = (struct legacy_ports){&s->vga->dispi_io, VGA_PORTS_DISPI};
+    return !s->legacy ? 0 : s->vga->ext ? 2 : 3;
+}
+
 void vga_bus_update(struct vga_bus *s)
 {
     uint16_t command = pci_get_word(s->pci, PCI_COMMAND);
+    struct legacy_ports ports[3];
+    unsigned n = legacy_ports(s, ports);
 
     mem_txn_begin();
     mem_region_set_enabled(&s->vga->window, command & PCI_COMMAND_MEMORY);
-    mem_region_set_enabled(&s->vga->mono_io, command & PCI_COMMAND_IO);
-    mem_region_set_enabled(&s->vga->vga_io, command & PCI_COMMAND_IO);
-    mem_region_set_enabled(&s->vga->dispi_io, command & PCI_COMMAND_IO);
+    for (unsigned i = 0; i < n; i++) {
+        mem_region_set_enabled(ports[i].mr, command & PCI_COMMAND_IO);
+    }
     mem_txn_commit();
 }
 
 void vga_bus_init(struct vga_bus *s, struct vga *vga, struct pci_device *pci, const uint8_t *edid)
 {
+    struct legacy_ports ports[3];
+
     *s = (struct vga_bus){.vga = vga, .pci = pci, .edid = edid};
+    s->legacy = pci_get_long(pci, PCI_REVISION) >> 8 == PCI_CLASS_DISPLAY_VGA;
     mem_region_init_io(&s->mmio, "vga-mmio", MMIO_SIZE, &mmio_ops, s);
     mem_txn_begin();
-    mem_region_add_overlap(pci->bus->memory, VGA_WINDOW_BASE, &vga->window, 1);
-    mem_region_add(pci->bus->io, VGA_PORTS_MONO, &vga->mono_io);
-    mem_region_add(pci->bus->io, VGA_PORTS, &vga->vga_io);
-    mem_region_add(pci->bus->io, VGA_PORTS_DISPI, &vga->dispi_io);
+    if (s->legacy) {
+        mem_region_add_overlap(pci->bus->memory, VGA_WINDOW_BASE, &vga->window, 1);
+    }
+    for (unsigned i = 0, n = legacy_ports(s, ports); i < n; i++) {
+        mem_region_add(pci->bus->io, ports[i].port, ports[i].mr);
+    }
     vga_bus_update(s);
     mem_txn_commit();
 }
 
 void vga_bus_fini(struct vga_bus *s)
 {
-    mem_region_del(s->pci->bus->memory, &s->vga->window);
-    mem_region_del(s->pci->bus->io, &s->vga->mono_io);
-    mem_region_del(s->pci->bus->io, &s->vga->vga_io);
-    mem_region_del(s->pci->bus->io, &s->vga->dispi_io);
+    struct legacy_ports ports[3];
+
+    if (s->legacy) {
+        mem_region_del(s->pci->bus->memory, &s->vga->window);
+    }
+    for (unsigned i = 0, n = legacy_ports(s, ports); i < n; i++) {
+        mem_region_del(s->pci->bus->io, ports[i].mr);
+    }
     mem_region_fini(&s->mmio);
 }

@@ -116,6 +116,9 @@ unsigned vga_vertical_display(const struct vga *s);
 unsigned vga_vertical_sync(const struct vga *s);
 unsigned vga_line_compare(const struct vga *s);
 
+/* The colour of one DAC register, seen through the mask; six bits are stretched to eight. */
+uint32_t vga_dac_colour(const struct vga *s, unsigned index);
+
 /* Make the window show what the registers say. */
 void vga_update_window(struct vga *s);
 

@@ -33,7 +33,7 @@ static uint32_t replicate(uint8_t val)
 /* Offset in the window region to CPU address: counted from the start of the chosen map. */
 static uint32_t cpu_address(const struct vga *s, uint64_t off)
 {
-    return vga_dispi_on(s) ? (uint32_t)off + s->current.bank : (uint32_t)off;
+    return (uint32_t)off + s->current.bank[off >= s->current.size / 2];
 }
 
 /* Byte offset of the latch word of an address whose low bits choose planes. */
@@ -43,7 +43,7 @@ static uint32_t word_offset(const struct vga *s, uint32_t addr, bool odd_even)
         return (addr & ~3u) & (s->vram_size - 1);
     }
     addr = odd_even ? addr & ~1u : addr;
-    return vga_dispi_on(s) ? addr * 4 & (s->vram_size - 1) : (addr & PLANE_MASK) * 4;
+    return s->current.wide ? addr * 4 & (s->vram_size - 1) : (addr & PLANE_MASK) * 4;
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -191,20 +191,39 @@ static struct vga_window wanted_window(const struct vga *s)
         uint32_t base, size;
     } maps[] = {{0, 0x20000}, {0, 0x10000}, {0x10000, 0x8000}, {0x18000, 0x8000}};
     unsigned map = s->gc[GC_MISC] >> 2 & 3;
-    struct vga_window w = {maps[map].base, maps[map].size, 0, transparent(s)};
+    struct vga_window w = {
+        .base = maps[map].base, .size = maps[map].size, .direct = transparent(s)};
 
     if (vga_dispi_on(s)) {
         w.base = 0;
         w.size = 0x10000;
-        w.bank = (uint32_t)s->dispi[DISPI_BANK] << 16 & (s->vram_size - 1);
+        w.bank[0] = w.bank[1] = (uint32_t)s->dispi[DISPI_BANK] << 16 & (s->vram_size - 1);
         w.direct |= vga_dispi_linear(s);
+        w.wide = true;
+    }
+    if (s->ext) {
+        s->ext->window(s, &w);
     }
     return w;
 }
 
 static bool same_window(const struct vga_window *a, const struct vga_window *b)
 {
-    return a->base == b->base && a->size == b->size && a->bank == b->bank && a->direct == b->direct;
+    return a->base == b->base && a->size == b->size && a->bank[0] == b->bank[0] &&
+           a->bank[1] == b->bank[1] && a->direct == b->direct && a->wide == b->wide;
+}
+
+/* A half of the window as memory, which may end before the half does. */
+static void update_half(struct vga *s, unsigned half)
+{
+    const struct vga_window *w = &s->current;
+    struct mem_region *mr = &s->direct[half];
+    uint32_t size = w->size / 2, at = half * size + w->bank[half];
+
+    mem_region_set_enabled(mr, w->direct && at < s->vram_size);
+    mem_region_set_offset(mr, w->base + half * size);
+    mem_region_set_size(mr, MIN(size, s->vram_size - MIN(at, s->vram_size - 1)));
+    mem_region_set_alias_offset(mr, MIN(at, s->vram_size - 1));
 }
 
 void vga_update_window(struct vga *s)
@@ -217,11 +236,9 @@ void vga_update_window(struct vga *s)
     s->current = w;
     mem_txn_begin();
     mem_region_set_enabled(&s->planar, !w.direct);
-    mem_region_set_enabled(&s->direct, w.direct);
     mem_region_set_offset(&s->planar, w.base);
-    mem_region_set_offset(&s->direct, w.base);
     mem_region_set_size(&s->planar, w.size);
-    mem_region_set_size(&s->direct, w.size);
-    mem_region_set_alias_offset(&s->direct, w.bank);
+    update_half(s, 0);
+    update_half(s, 1);
     mem_txn_commit();
 }

@@ -184,8 +184,7 @@ static void source_mode(void *opaque, struct display_mode *m)
 
 /* --- colours ---------------------------------------------------------------------------------- */
 
-/* The colour of one DAC register; six bits are stretched to eight. */
-static uint32_t dac_colour(const struct vga *s, unsigned index)
+uint32_t vga_dac_colour(const struct vga *s, unsigned index)
 {
     const uint8_t *c = s->dac + (index & s->dac_mask) * 3;
     unsigned rgb[3];
@@ -215,7 +214,7 @@ static void source_palette(void *opaque, uint32_t colours[256])
     bool direct = vga_dispi_linear(s) || (s->gc[GC_MODE] & GC_MODE_256);
 
     for (unsigned i = 0; i < 256; i++) {
-        colours[i] = dac_colour(s, direct ? i : attr_colour(s, i));
+        colours[i] = vga_dac_colour(s, direct ? i : attr_colour(s, i));
     }
 }
 

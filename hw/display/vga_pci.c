@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * "VGA": the VGA as a PCI adapter (1234:1111). BAR 0 is video memory, BAR 2 the registers in memory
- * (vga_bus.c).
+ * (vga_bus.c). "secondary-vga" is the same without legacy addresses, so that there may be many.
  */
 #include "hw/display/edid.h"
 #include "hw/display/vga.h"
@@ -11,15 +11,42 @@
 #include "ui/display.h"
 #include "util/error.h"
 
+#define SIDE_MIN 64u /* pixels: what an EDID can say */
+#define SIDE_MAX 4095u
+
 struct vga_pci {
     struct pci_device pci;
     struct vga vga;
     struct vga_bus decode;
     struct display *display;
-    uint8_t edid[EDID_SIZE]; /* constant after realize */
-    bool edid_on;            /* properties */
+    struct display_source_ops ops; /* the chip's, and suggest_size */
+    uint8_t edid[EDID_SIZE];
+    bool edid_on; /* properties */
     uint32_t xres, yres;
 };
+
+/* --- the monitor ------------------------------------------------------------------------------ */
+
+/* A driver that looks at the EDID again finds the window's size preferred. */
+static void suggest_size(void *opaque, unsigned width, unsigned height)
+{
+    struct vga_pci *s = container_of(opaque, struct vga_pci, vga);
+    bool given = width && height;
+
+    width = given ? MIN(MAX(width, SIDE_MIN), SIDE_MAX) : s->xres;
+    height = given ? MIN(MAX(height, SIDE_MIN), SIDE_MAX) : s->yres;
+    edid_make(s->edid, width, height);
+}
+
+static void show(struct vga_pci *s)
+{
+    struct display_source source = s->vga.source;
+
+    s->ops = *source.ops;
+    s->ops.suggest_size = s->edid_on ? suggest_size : NULL;
+    source.ops = &s->ops;
+    s->display = display_register(&source, &s->pci.dev, 0);
+}
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -51,7 +78,7 @@ static int vga_pci_realize(struct device *dev, struct error **err)
     pci_register_bar(&s->pci, 0, PCI_BAR_MEM32 | PCI_BAR_PREFETCH, &s->vga.vram);
     vga_bus_init(&s->decode, &s->vga, &s->pci, s->edid_on ? s->edid : NULL);
     pci_register_bar(&s->pci, 2, PCI_BAR_MEM32, &s->decode.mmio);
-    s->display = display_register(&s->vga.source, dev, 0);
+    show(s);
     return 0;
 }
 
@@ -90,8 +117,8 @@ static const struct vmstate vga_pci_vmstate = {
 static const struct prop vga_pci_props[] = {
     PROP_U32("vgamem_mb", struct vga_pci, vga.vram_mb, 16, 1, 256, "MiB of video memory"),
     PROP_BOOL("edid", struct vga_pci, edid_on, true, "describe a monitor to the guest"),
-    PROP_U32("xres", struct vga_pci, xres, 1280, 64, 4095, "width the monitor prefers"),
-    PROP_U32("yres", struct vga_pci, yres, 800, 64, 4095, "height the monitor prefers"),
+    PROP_U32("xres", struct vga_pci, xres, 1280, SIDE_MIN, SIDE_MAX, "width the monitor prefers"),
+    PROP_U32("yres", struct vga_pci, yres, 800, SIDE_MIN, SIDE_MAX, "height the monitor prefers"),
     PROP_END,
 };
 
@@ -104,7 +131,20 @@ static const struct pci_info vga_pci_info = {
     .config_written = vga_pci_config_written,
 };
 
-DEVICE_DEFINE(vga_pci, .name = "VGA", .bus = BUS_PCI, .help = "VGA with Bochs VBE extensions",
-              .pci = &vga_pci_info, .state_size = sizeof(struct vga_pci), .props = vga_pci_props,
-              .vmstate = &vga_pci_vmstate, .realize = vga_pci_realize,
-              .unrealize = vga_pci_unrealize, .reset = vga_pci_reset);
+#define VGA_PCI_DEVICE(ident, model, info, text)                                                   \
+    DEVICE_DEFINE(ident, .name = model, .bus = BUS_PCI, .help = text, .pci = info,                 \
+                  .state_size = sizeof(struct vga_pci), .props = vga_pci_props,                    \
+                  .vmstate = &vga_pci_vmstate, .realize = vga_pci_realize,                         \
+                  .unrealize = vga_pci_unrealize, .reset = vga_pci_reset)
+
+static const struct pci_info secondary_vga_info = {
+    .vendor = PCI_VENDOR_QEMU,
+    .device = 0x1111,
+    .revision = 2,
+    .class_code = PCI_CLASS_DISPLAY_OTHER,
+    .config_written = vga_pci_config_written,
+};
+
+VGA_PCI_DEVICE(vga_pci, "VGA", &vga_pci_info, "VGA with Bochs VBE extensions");
+VGA_PCI_DEVICE(secondary_vga, "secondary-vga", &secondary_vga_info,
+               "the same without legacy addresses, for further screens");

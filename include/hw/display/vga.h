@@ -30,8 +30,20 @@ struct vmstate;
 /* What the CPU sees between A0000h and BFFFFh. */
 struct vga_window {
     uint32_t base, size; /* in the window region */
-    uint32_t bank;       /* byte of video memory at `base`, if direct */
+    uint32_t bank[2];    /* added to addresses in each half, which count from `base` on */
     bool direct;         /* video memory itself, not through the graphics controller */
+    bool wide;           /* planes may be longer than 64 KiB */
+};
+
+struct vga;
+
+/* What a chip has beyond the VGA. */
+struct vga_ext {
+    /* Ports as 3C0h to 3DFh, before the VGA looks at them. true: that was all. */
+    bool (*port_read)(struct vga *s, unsigned port, uint8_t *val);
+    bool (*port_write)(struct vga *s, unsigned port, uint8_t val);
+    /* Change what the VGA would show. */
+    void (*window)(const struct vga *s, struct vga_window *w);
 };
 
 struct vga {
@@ -53,11 +65,12 @@ struct vga {
 
     uint32_t vram_size;        /* derived from the property */
     struct vga_window current; /* derived: what the window regions show */
+    const struct vga_ext *ext; /* NULL, or set before vga_init(): such a chip has no DISPI */
 
     struct mem_region vram;
-    struct mem_region window; /* A0000h: holds the next two */
-    struct mem_region planar; /* accesses through the graphics controller */
-    struct mem_region direct; /* alias of vram */
+    struct mem_region window;    /* A0000h: holds the next ones */
+    struct mem_region planar;    /* accesses through the graphics controller */
+    struct mem_region direct[2]; /* aliases of vram, a half of the window each */
     struct mem_region mono_io, vga_io, dispi_io;
     struct display_source source;
 };
@@ -82,6 +95,7 @@ struct vga_bus {
     struct vga *vga;
     struct pci_device *pci;
     const uint8_t *edid;    /* EDID_SIZE bytes to be read from mmio; NULL: none */
+    bool legacy;            /* the function is a VGA: ports and A0000h are its */
     struct mem_region mmio; /* 4 KiB of registers, for the function to show in a BAR */
 };
 

@@ -144,8 +144,7 @@ static void dac_set_index(struct vga *s, uint8_t val, bool reading)
     s->dac_step = 0;
 }
 
-/* The next third of a colour. */
-static void dac_advance(struct vga *s)
+void vga_dac_advance(struct vga *s)
 {
     s->dac_step = (uint8_t)((s->dac_step + 1) % 3);
     s->dac_index = (uint8_t)(s->dac_index + (s->dac_step == 0));
@@ -155,7 +154,7 @@ static uint8_t dac_read(struct vga *s)
 {
     uint8_t val = s->dac[s->dac_index * 3 + s->dac_step];
 
-    dac_advance(s);
+    vga_dac_advance(s);
     return val;
 }
 
@@ -166,7 +165,7 @@ static void dac_write(struct vga *s, uint8_t val)
     if (s->dac_step == 2) {
         memcpy(s->dac + s->dac_index * 3, s->dac_partial, 3);
     }
-    dac_advance(s);
+    vga_dac_advance(s);
 }
 
 /* --- sequencer, graphics controller, CRTC ----------------------------------------------------- */

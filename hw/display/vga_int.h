@@ -119,6 +119,9 @@ unsigned vga_line_compare(const struct vga *s);
 /* The colour of one DAC register, seen through the mask; six bits are stretched to eight. */
 uint32_t vga_dac_colour(const struct vga *s, unsigned index);
 
+/* To the next third of a colour. */
+void vga_dac_advance(struct vga *s);
+
 /* Make the window show what the registers say. */
 void vga_update_window(struct vga *s);
 

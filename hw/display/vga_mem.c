@@ -218,27 +218,34 @@ static void update_half(struct vga *s, unsigned half)
 {
     const struct vga_window *w = &s->current;
     struct mem_region *mr = &s->direct[half];
-    uint32_t size = w->size / 2, at = half * size + w->bank[half];
+    uint32_t size = w->size / 2, at = (half * size + w->bank[half]) & (s->vram_size - 1);
 
-    mem_region_set_enabled(mr, w->direct && at < s->vram_size);
+    mem_region_set_enabled(mr, w->direct);
     mem_region_set_offset(mr, w->base + half * size);
-    mem_region_set_size(mr, MIN(size, s->vram_size - MIN(at, s->vram_size - 1)));
-    mem_region_set_alias_offset(mr, MIN(at, s->vram_size - 1));
+    mem_region_set_size(mr, MIN(size, s->vram_size - at));
+    mem_region_set_alias_offset(mr, at);
+}
+
+static void show_window(struct vga *s, const struct vga_window *w)
+{
+    s->current = *w;
+    mem_region_set_enabled(&s->planar, !w->direct);
+    mem_region_set_offset(&s->planar, w->base);
+    mem_region_set_size(&s->planar, w->size);
+    update_half(s, 0);
+    update_half(s, 1);
 }
 
 void vga_update_window(struct vga *s)
 {
     struct vga_window w = wanted_window(s);
 
-    if (same_window(&w, &s->current)) {
-        return;
-    }
-    s->current = w;
     mem_txn_begin();
-    mem_region_set_enabled(&s->planar, !w.direct);
-    mem_region_set_offset(&s->planar, w.base);
-    mem_region_set_size(&s->planar, w.size);
-    update_half(s, 0);
-    update_half(s, 1);
+    if (!same_window(&w, &s->current)) {
+        show_window(s, &w);
+    }
+    if (s->ext) {
+        s->ext->mapped(s);
+    }
     mem_txn_commit();
 }

@@ -64,6 +64,7 @@ void machine_for_each(void (*fn)(const struct machine_class *cls, void *opaque),
 
 const struct machine_card machine_cards[] = {
     {"std", "standard VGA with VBE (default)", "VGA"},
+    {"cirrus", "Cirrus Logic GD5446, for old guests", "cirrus-vga"},
     {"virtio", "VGA that becomes a virtio display, for guests with a driver", "virtio-vga"},
     {"none", "no graphics", NULL},
     {.name = NULL},

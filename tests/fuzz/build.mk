@@ -5,3 +5,4 @@ test-y += tests/fuzz/virtio
 check-long-y += tests/fuzz/monitor
 test-y += tests/fuzz/rsp
 ldflags-tests/fuzz/rsp := -Wl,--wrap=monitor_run_line
+test-y += tests/fuzz/cirrus

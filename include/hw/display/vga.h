@@ -42,8 +42,9 @@ struct vga_ext {
     /* Ports as 3C0h to 3DFh, before the VGA looks at them. true: that was all. */
     bool (*port_read)(struct vga *s, unsigned port, uint8_t *val);
     bool (*port_write)(struct vga *s, unsigned port, uint8_t val);
-    /* Change what the VGA would show. */
+    /* Change what the VGA would show; and map more, after it is shown. */
     void (*window)(const struct vga *s, struct vga_window *w);
+    void (*mapped)(struct vga *s);
 };
 
 struct vga {

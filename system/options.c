@@ -113,10 +113,6 @@ static int set_machine(struct options *o, const char *arg, struct error **err)
     if (apply(arg, "type", machine_descs, &t, "-machine", err) < 0) {
         return -EINVAL;
     }
-    if (t.cfg.usb) {
-        error_set(err, "-machine: usb=on: there is no USB controller yet");
-        return -EINVAL;
-    }
     o->cfg = t.cfg;
     o->machine = t.type ? t.type : o->machine;
     o->memory_backend = t.memory ? t.memory : o->memory_backend;
@@ -367,6 +363,7 @@ STRING_OPTION(pidfile, pidfile)
 FLAG_OPTION(nographic, cfg.nographic, true)
 FLAG_OPTION(nodefaults, cfg.no_defaults, true)
 FLAG_OPTION(stopped, start_stopped, true)
+FLAG_OPTION(usb, cfg.usb, true)
 FLAG_OPTION(snapshot, snapshot, true)
 FLAG_OPTION(daemonize, daemonize, true)
 FLAG_OPTION(no_acpi, cfg.acpi, false)
@@ -497,6 +494,25 @@ static int set_blockdev(struct options *o, const char *arg, struct error **err)
 }
 
 /* --- devices ---------------------------------------------------------------------------------- */
+
+static int set_usbdevice(struct options *o, const char *arg, struct error **err)
+{
+    static const char *const names[] = {"tablet", "mouse", "keyboard", NULL};
+    static const char *const drivers[] = {"usb-tablet", "usb-mouse", "usb-kbd"};
+
+    if (asks_for_help(arg)) {
+        print_and_exit(g_string_new("tablet    usb-tablet\nmouse     usb-mouse\nkeyboard  usb-kbd\n"));
+    }
+    for (unsigned i = 0; names[i]; i++) {
+        if (!strcmp(arg, names[i])) {
+            o->cfg.usb = true;
+            return append(o->devices, drivers[i]);
+        }
+    }
+    error_set(err, "-usbdevice: unknown device '%s'%s; -usbdevice help lists them", arg,
+              util_did_you_mean(arg, names));
+    return -EINVAL;
+}
 
 static int set_device(struct options *o, const char *arg, struct error **err)
 {
@@ -869,7 +885,7 @@ static const struct option_row rows[] = {
     {"m",          "SIZE",      "guest memory, in MiB unless it has a suffix (default 128M)", set_memory},
     {"smp",        "[cpus=]N[,maxcpus=,sockets=,dies=,cores=,threads=]", "virtual CPUs (default 1)", set_smp},
     {"cpu",        "MODEL[,+FEATURE...]", "CPU model and features", set_cpu},
-    {"machine",    "[type=]NAME[,PROP=VALUE...]", "machine and its properties (acpi, hpet, smm, vmport, accel)", set_machine},
+    {"machine",    "[type=]NAME[,PROP=VALUE...]", "machine and its properties (acpi, hpet, smm, usb, vmport, accel)", set_machine},
     {"M",          "NAME",      "as -machine", set_machine},
     {"accel",      "NAME[:NAME...]", "how guest code is run: jit, interp (tcg is jit); the first available is taken", set_accel},
     {"enable-kvm", NULL,        "as -accel kvm, then what else is available", set_enable_kvm},
@@ -918,6 +934,8 @@ static const struct option_row rows[] = {
     {"uuid",       "UUID",      "UUID of the machine", set_uuid},
     {"nodefaults", NULL,        "no devices but the board's own and those asked for", set_nodefaults},
     {"device",     "DRIVER[,PROP=VALUE...]", "add a device", set_device},
+    {"usb",        NULL,        "as -machine usb=on: a USB controller", set_usb},
+    {"usbdevice",  "tablet|mouse|keyboard", "a USB controller and this device on it", set_usbdevice},
     {"object",     "TYPE,id=ID[,PROP=VALUE...]", "make an object that devices refer to", set_object},
     {"global",     "DRIVER.PROP=VALUE", "default of a device property", set_global},
     {"readconfig", "FILE",      "options from a file", set_readconfig},

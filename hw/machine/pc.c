@@ -239,11 +239,26 @@ static const char *vga_device(void)
     return (pc.cfg->vga ? pc.cfg->vga : &machine_cards[0])->device;
 }
 
+/* Function 2 of the PIIX3. */
+static int make_usb(struct error **err)
+{
+    struct device *uhci = pc.cfg->usb ? device_new("piix3-usb-uhci", NULL, err) : NULL;
+
+    if (!pc.cfg->usb) {
+        return 0;
+    }
+    if (!uhci) {
+        return -EINVAL;
+    }
+    device_set_u64(uhci, "addr", PCI_DEVFN(1, 2));
+    return device_realize(uhci, &pc.pci->bus, err);
+}
+
 static int make_pci_devices(struct error **err)
 {
     bool ide = piix3_ide_create(pc.pci, pc.isa->irqs[14], pc.isa->irqs[15], err) != NULL;
     struct device *pm = ide ? piix4_pm_create(pc.pci, pc.isa->irqs[9], err) : NULL;
-    if (!pm) {
+    if (!pm || make_usb(err) < 0) {
         return -EINVAL;
     }
     rtc_set_alarm_output(pc.rtc, &piix4_pm_acpi(pm)->alarm_in);

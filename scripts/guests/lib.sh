@@ -130,3 +130,40 @@ depends() {
     apt_update
     apt_here apt-cache depends "$1" | sed -n 's/^ *Depends: //p' | grep -m 1 -E "$2"
 }
+
+# loader DIR SCRIPT MODULE...: put modules of the kernel in $work/kernel into $work/tree/DIR, and a
+# script that loads them in this order
+loader() {
+    local dir=$1 script=$work/tree/$1/$2 module file
+    shift 2
+    echo '#!/bin/sh' >"$script"
+    for module; do
+        file=$(find "$work/kernel" -name "$module.ko")
+        [ -n "$file" ] || die "the kernel has no module $module"
+        cp "$file" "$work/tree/$dir/"
+        echo "insmod /$dir/$module.ko" >>"$script"
+    done
+    chmod 755 "$script"
+}
+
+# demo_with_modules NAME 'SCRIPT: MODULE...'...: the demo guest (amd64) with modules of Debian's
+# kernel and scripts that load them, in /NAME of the guest
+demo_with_modules() {
+    local name=$1 image spec
+    shift
+    need cpio cpio
+    "$top/scripts/guests/demo" amd64
+    begin "$name" "$guests/demo/amd64/.stamp" "${BASH_SOURCE[0]}"
+    image=$(depends linux-image-amd64:amd64 '^linux-image-[0-9]')
+    unpack "${image%%:*}:amd64" "$work/kernel"
+    mkdir -p "$work/tree/$name"
+    for spec; do
+        # shellcheck disable=SC2086
+        loader "$name" "${spec%%:*}" ${spec#*:}
+    done
+    cp "$guests/demo/amd64/vmlinuz" "$work/out/vmlinuz"
+    cp "$guests/demo/amd64/initrd.gz" "$work/out/initrd.gz"
+    (cd "$work/tree" && find "$name" | sort | cpio -o -H newc -R 0:0 --reproducible --quiet) |
+        gzip -n -9 >>"$work/out/initrd.gz"
+    finish "$name"
+}

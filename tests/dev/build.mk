@@ -15,3 +15,4 @@ ldflags-tests/dev/i8042 := -Wl,--wrap=runstate_request_reset
 acpi-wraps := runstate_request_shutdown runstate_request_suspend runstate_add_powerdown_notifier \
               runstate_add_wakeup_notifier vcpu_current vcpu_raise_event
 ldflags-tests/dev/acpi_pm := $(acpi-wraps:%=-Wl,--wrap=%)
+ldflags-tests/dev/uhci := -Wl,--wrap=uhci_async_age

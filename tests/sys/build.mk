@@ -5,5 +5,5 @@ check-scripts-y += $(addprefix tests/sys/,seabios-serial seabios-debugcon multib
 check-long-y += $(addprefix tests/sys/,memtest64 memtest32 ipxe memdisk gnumach xen suspend suspend-firmware demo-amd64-smp demo-i386-smp \
                   torture-smp2 torture-smp4 torture-crowded \
                   netboot-amd64 netboot-i386 debian debian-smp debian-torture)
-check-long-y += tests/sys/hotplug
+check-long-y += tests/sys/hotplug tests/sys/input
 check-long-y += tests/sys/display

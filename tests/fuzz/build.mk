@@ -6,3 +6,5 @@ check-long-y += tests/fuzz/monitor tests/fuzz/gdb
 test-y += tests/fuzz/rsp
 ldflags-tests/fuzz/rsp := -Wl,--wrap=monitor_run_line
 test-y += tests/fuzz/cirrus
+test-y += tests/fuzz/vnc
+ldflags-tests/fuzz/vnc := -Wl,--wrap=runstate_is_running

@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: MIT
 test-y += tests/ui/enc
 test-obj-y += tests/ui/rfb_decode.o
-check-scripts-y += tests/ui/vnc-protocol
+check-scripts-y += tests/ui/vnc-protocol tests/ui/vnc-web

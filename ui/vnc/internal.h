@@ -298,7 +298,10 @@ void vnc_update_try(struct vnc_client *c);
 bool vnc_update_hungry(struct vnc_client *c);
 bool vnc_update_paints_cursor(const struct vnc_client *c);
 
-/* Append the news to an update; how many rectangles. */
+/* What it is to be told and can understand; the rest is forgotten. A client that does not know of
+ * sizes sees what fits into the one it knows. */
+uint32_t vnc_news_due(struct vnc_client *c);
+/* Append it to an update; how many rectangles. */
 unsigned vnc_news_write(struct vnc_client *c, GByteArray *out);
 /* After a client has said what it can: what it is told at once. */
 void vnc_news_announce(struct vnc_client *c, uint32_t before);

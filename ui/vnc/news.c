@@ -47,9 +47,6 @@ static unsigned write_size(struct vnc_client *c, GByteArray *out)
 {
     const struct vnc_screen *scr = &c->server->screen;
 
-    if (!(c->can & (VNC_CAN_RESIZE | VNC_CAN_EXT_RESIZE))) {
-        return 0; /* it sees what fits into the size it knows */
-    }
     c->width = scr->width;
     c->height = scr->height;
     if (c->can & VNC_CAN_EXT_RESIZE) {
@@ -61,7 +58,7 @@ static unsigned write_size(struct vnc_client *c, GByteArray *out)
 
 static unsigned write_size_answer(struct vnc_client *c, GByteArray *out)
 {
-    return c->can & VNC_CAN_EXT_RESIZE ? put_layout(c, 1, c->resize_status, out) : 0;
+    return put_layout(c, 1, c->resize_status, out);
 }
 
 /* --- the rest ------------------------------------------------------------------------------------ */
@@ -71,9 +68,6 @@ static unsigned write_cursor(struct vnc_client *c, GByteArray *out)
     const struct vnc_screen *scr = &c->server->screen;
     const struct display_cursor *cur = &scr->cursor;
 
-    if (!scr->cursor_known) {
-        return 0;
-    }
     if (!cur->visible) {
         return vnc_encode_cursor(c->encoder, cur->pixels, 0, 0, 0, 0, out);
     }
@@ -86,9 +80,6 @@ static unsigned write_name(struct vnc_client *c, GByteArray *out)
     const char *name = vnc_guest_name();
     size_t len = strlen(name);
 
-    if (!(c->can & VNC_CAN_NAME)) {
-        return 0;
-    }
     vnc_rect_header(out, 0, 0, 0, 0, VNC_ENCODING_DESKTOP_NAME);
     put32(out, (uint32_t)len);
     g_byte_array_append(out, (const uint8_t *)name, (guint)len);
@@ -97,18 +88,12 @@ static unsigned write_name(struct vnc_client *c, GByteArray *out)
 
 static unsigned write_pointer(struct vnc_client *c, GByteArray *out)
 {
-    if (!(c->can & VNC_CAN_POINTER_CHANGE)) {
-        return 0;
-    }
     vnc_rect_header(out, c->input.absolute, 0, c->width, c->height, VNC_ENCODING_POINTER_CHANGE);
     return 1;
 }
 
 static unsigned write_keys(struct vnc_client *c, GByteArray *out)
 {
-    if (!(c->can & VNC_CAN_EXT_KEY)) {
-        return 0;
-    }
     vnc_rect_header(out, 0, 0, c->width, c->height, VNC_ENCODING_EXT_KEY);
     return 1;
 }
@@ -121,27 +106,43 @@ static unsigned write_leds(struct vnc_client *c, GByteArray *out)
     if (c->can & VNC_CAN_LED_STATE) {
         vnc_rect_header(out, 0, 0, 0, 0, VNC_ENCODING_LED_STATE);
         g_byte_array_append(out, &leds, 1);
-        return 1;
-    }
-    if (c->can & VNC_CAN_VMWARE_LED) {
+    } else {
         vnc_rect_header(out, 0, 0, 0, 0, VNC_ENCODING_VMWARE_LED);
         put32(out, leds);
-        return 1;
     }
-    return 0;
+    return 1;
+}
+
+/* Of what a client can, one is enough; 0: that is another question. */
+static const struct {
+    enum vnc_news news;
+    uint32_t can;
+    unsigned (*write)(struct vnc_client *c, GByteArray *out);
+} rows[] = {
+    {VNC_NEWS_CURSOR, 0, write_cursor},
+    {VNC_NEWS_NAME, VNC_CAN_NAME, write_name},
+    {VNC_NEWS_POINTER, VNC_CAN_POINTER_CHANGE, write_pointer},
+    {VNC_NEWS_KEYS, VNC_CAN_EXT_KEY, write_keys},
+    {VNC_NEWS_LEDS, VNC_CAN_LED_STATE | VNC_CAN_VMWARE_LED, write_leds},
+    {VNC_NEWS_SIZE_ANSWER, VNC_CAN_EXT_RESIZE, write_size_answer},
+    {VNC_NEWS_SIZE, VNC_CAN_EXT_RESIZE | VNC_CAN_RESIZE, write_size}, /* last: RFC 6143, 7.8.2 */
+};
+
+uint32_t vnc_news_due(struct vnc_client *c)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        if (rows[i].can && !(rows[i].can & c->can)) {
+            c->news &= ~(uint32_t)rows[i].news;
+        }
+    }
+    if (vnc_update_paints_cursor(c) || !c->server->screen.cursor_known) {
+        c->news &= ~(uint32_t)VNC_NEWS_CURSOR;
+    }
+    return c->news;
 }
 
 unsigned vnc_news_write(struct vnc_client *c, GByteArray *out)
 {
-    static const struct {
-        enum vnc_news news;
-        unsigned (*write)(struct vnc_client *c, GByteArray *out);
-    } rows[] = {
-        {VNC_NEWS_CURSOR, write_cursor}, {VNC_NEWS_NAME, write_name},
-        {VNC_NEWS_POINTER, write_pointer}, {VNC_NEWS_KEYS, write_keys},
-        {VNC_NEWS_LEDS, write_leds},     {VNC_NEWS_SIZE_ANSWER, write_size_answer},
-        {VNC_NEWS_SIZE, write_size}, /* last: RFC 6143, 7.8.2 */
-    };
     unsigned n = 0;
 
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -358,7 +358,7 @@ static bool legacy_room(const struct vnc_client *c)
 static bool may_begin(struct vnc_client *c)
 {
     return wants(c) && (c->asked.whole || vnc_link_room(&c->link)) &&
-           (c->news || c->asked.whole || any_dirty(c) || lossy_due(c)) && legacy_room(c);
+           (vnc_news_due(c) || c->asked.whole || any_dirty(c) || lossy_due(c)) && legacy_room(c);
 }
 
 void vnc_update_close(struct vnc_client *c)

@@ -7,6 +7,7 @@
 #include <linux/input-event-codes.h>
 
 /* Latin-1, from space to tilde. */
+/* clang-format off */
 static const uint8_t printable[] = {
     KEY_SPACE, KEY_1, KEY_APOSTROPHE, KEY_3, KEY_4, KEY_5, KEY_7, KEY_APOSTROPHE, /* space to ' */
     KEY_9, KEY_0, KEY_8, KEY_EQUAL, KEY_COMMA, KEY_MINUS, KEY_DOT, KEY_SLASH,     /* ( to / */
@@ -19,6 +20,7 @@ static const uint8_t printable[] = {
     KEY_N, KEY_O, KEY_P, KEY_Q, KEY_R, KEY_S, KEY_T, KEY_U, KEY_V, KEY_W, KEY_X, KEY_Y, KEY_Z,
     KEY_LEFTBRACE, KEY_BACKSLASH, KEY_RIGHTBRACE, KEY_GRAVE, /* { to ~ */
 };
+/* clang-format on */
 
 struct row {
     uint16_t keysym, code;
@@ -50,8 +52,8 @@ static const struct row others[] = {
     {0xff57, KEY_END},
     {0xff61, KEY_SYSRQ}, /* Print */
     {0xff63, KEY_INSERT},
-    {0xff67, KEY_COMPOSE}, /* Menu */
-    {0xff6b, KEY_PAUSE},   /* Break */
+    {0xff67, KEY_COMPOSE},  /* Menu */
+    {0xff6b, KEY_PAUSE},    /* Break */
     {0xff7e, KEY_RIGHTALT}, /* Mode_switch */
     {0xff7f, KEY_NUMLOCK},
     {0xff80, KEY_SPACE}, /* KP_Space */

@@ -146,9 +146,35 @@ static void put_random(GByteArray *out, size_t len)
 
 static void put_encodings(GByteArray *out)
 {
-    static const int32_t known[] = {0,    1,    2,    5,    6,    7,    15,   16,  -223, -224, -232,
-                                    -239, -247, -257, -258, -259, -260, -261, -23, -32,  -305, -307,
-                                    -308, -309, -312, -313, -314, 0x574d5668, (int)0xc0a1e5ce};
+    static const int32_t known[] = {0,
+                                    1,
+                                    2,
+                                    5,
+                                    6,
+                                    7,
+                                    15,
+                                    16,
+                                    -223,
+                                    -224,
+                                    -232,
+                                    -239,
+                                    -247,
+                                    -257,
+                                    -258,
+                                    -259,
+                                    -260,
+                                    -261,
+                                    -23,
+                                    -32,
+                                    -305,
+                                    -307,
+                                    -308,
+                                    -309,
+                                    -312,
+                                    -313,
+                                    -314,
+                                    0x574d5668,
+                                    (int)0xc0a1e5ce};
     unsigned n = (unsigned)below(24);
 
     put_number(out, 2, 0x0200);

@@ -29,10 +29,11 @@
 static void answer(struct vnc_client *c, const char *status, const char *headers, const void *body,
                    size_t len, bool with_body)
 {
-    char *head = g_strdup_printf("HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %zu\r\n"
-                                 "X-Content-Type-Options: nosniff\r\nX-Frame-Options: SAMEORIGIN\r\n"
-                                 "Referrer-Policy: no-referrer\r\n%s\r\n",
-                                 status, len, headers);
+    char *head =
+        g_strdup_printf("HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %zu\r\n"
+                        "X-Content-Type-Options: nosniff\r\nX-Frame-Options: SAMEORIGIN\r\n"
+                        "Referrer-Policy: no-referrer\r\n%s\r\n",
+                        status, len, headers);
 
     vnc_client_send(c, head, strlen(head));
     if (with_body) {
@@ -149,9 +150,10 @@ static void serve(struct vnc_client *c, const char *target, bool with_body)
         g_free(header);
         g_byte_array_free(file, TRUE);
     } else if (!strcmp(path, WEB_PAGE)) {
-        answer_text(c, "404 Not Found", "The web console is not installed here: Debian's package "
-                                        "novnc has it.\nVNC viewers that speak WebSocket can use "
-                                        "this port.\n");
+        answer_text(c, "404 Not Found",
+                    "The web console is not installed here: Debian's package "
+                    "novnc has it.\nVNC viewers that speak WebSocket can use "
+                    "this port.\n");
     } else {
         answer_text(c, "404 Not Found", "There is no such file.\n");
     }

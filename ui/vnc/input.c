@@ -10,8 +10,8 @@
 #include "hw/core/lock.h"
 #include "system/runstate.h"
 
-#define BATCH      32u   /* events of a section */
-#define BATCH_US   5000  /* between sections */
+#define BATCH      32u                   /* events of a section */
+#define BATCH_US   5000                  /* between sections */
 #define QUEUE_HIGH (VNC_EVENTS_MAX - 16) /* one message may add some */
 
 /* RFB's mask of buttons (RFC 6143, 7.5.5); what turns is pressed for each notch. */
@@ -27,8 +27,8 @@ enum {
 
 /* --- the guest's side ---------------------------------------------------------------------------- */
 
-static unsigned guest_leds;  /* atomic */
-static bool guest_absolute;  /* atomic */
+static unsigned guest_leds; /* atomic */
+static bool guest_absolute; /* atomic */
 
 unsigned vnc_input_leds(void)
 {

@@ -93,8 +93,8 @@ struct vnc_server {
     TAILQ_HEAD(, vnc_client) clients; /* shared; changed by the VNC thread only */
     unsigned unauthenticated;
     unsigned client_count;
-    char *password;  /* shared; NULL: none set, nobody gets in */
-    int64_t expires; /* shared; seconds since 1970 */
+    char *password;               /* shared; NULL: none set, nobody gets in */
+    int64_t expires;              /* shared; seconds since 1970 */
     TAILQ_ENTRY(vnc_server) link; /* shared */
 };
 
@@ -219,17 +219,17 @@ struct vnc_client {
     GByteArray *control; /* messages that wait for the end of an update */
 
     /* updates */
-    unsigned width, height; /* of the picture, as the client knows it */
-    unsigned long *dirty;   /* tiles, as those of the screen */
-    uint32_t news;          /* enum vnc_news */
+    unsigned width, height;               /* of the picture, as the client knows it */
+    unsigned long *dirty;                 /* tiles, as those of the screen */
+    uint32_t news;                        /* enum vnc_news */
     struct vnc_request asked, asked_next; /* the latter while an update goes on */
     struct vnc_rect continuous_area;
     bool continuous;
     bool colour_map_due;
     unsigned resize_status;
-    GByteArray *frame;      /* the message that is being made */
+    GByteArray *frame; /* the message that is being made */
     unsigned frame_rects;
-    bool frame_open;        /* a message of unknown length goes on */
+    bool frame_open;                     /* a message of unknown length goes on */
     unsigned frame_row, frame_rows_left; /* where the search for dirty tiles goes on */
     size_t frame_bytes, frame_budget;
     struct vnc_link link;

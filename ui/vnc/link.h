@@ -22,8 +22,8 @@ struct vnc_link {
     uint64_t position, acknowledged; /* bytes of the stream */
     int64_t base_rtt;                /* shortest seen; 0: not known */
     int64_t last_rtt;
-    size_t window;                   /* bytes that may be on their way */
-    bool limited;                    /* since the last acknowledgement the window was the limit */
+    size_t window; /* bytes that may be on their way */
+    bool limited;  /* since the last acknowledgement the window was the limit */
 };
 
 void vnc_link_init(struct vnc_link *l);

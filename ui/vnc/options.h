@@ -18,7 +18,7 @@ struct vnc_options {
     bool password;
     const char *password_secret;
     const char *tls_creds;
-    int share; /* enum vnc_share */
+    int share;             /* enum vnc_share */
     const char *websocket; /* NULL: none; "on", "off", a port, HOST:PORT */
     uint32_t to;
     bool reverse, ipv4, ipv6;
@@ -32,9 +32,9 @@ struct vnc_options {
 
     /* From the address: a path, or a host (empty: loopback) and a port. */
     char *path, *host;
-    unsigned port;      /* TCP port */
-    char *ws_host;      /* NULL: that of the server */
-    unsigned ws_port;   /* 0: no WebSocket */
+    unsigned port;    /* TCP port */
+    char *ws_host;    /* NULL: that of the server */
+    unsigned ws_port; /* 0: no WebSocket */
 };
 
 int vnc_options_parse(struct vnc_options *o, const char *text, struct error **err);

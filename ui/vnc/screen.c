@@ -37,7 +37,8 @@ bool vnc_screen_cursor_area(const struct vnc_screen *scr, struct vnc_rect *r)
 {
     const struct display_cursor *c = &scr->cursor;
     int x = c->x - (int)c->hot_x, y = c->y - (int)c->hot_y;
-    int x1 = MIN(x + (int)c->width, (int)scr->width), y1 = MIN(y + (int)c->height, (int)scr->height);
+    int x1 = MIN(x + (int)c->width, (int)scr->width),
+        y1 = MIN(y + (int)c->height, (int)scr->height);
 
     x = MAX(x, 0);
     y = MAX(y, 0);
@@ -137,7 +138,8 @@ static void take_cursor(struct vnc_server *s, const struct display_cursor *now)
 
 /* --- the picture --------------------------------------------------------------------------------- */
 
-static void take_tile(struct vnc_screen *scr, const struct display_frame *f, unsigned tx, unsigned ty)
+static void take_tile(struct vnc_screen *scr, const struct display_frame *f, unsigned tx,
+                      unsigned ty)
 {
     unsigned x = tx * DISPLAY_TILE, y = ty * DISPLAY_TILE;
     size_t n = MIN(DISPLAY_TILE, f->width - x) * sizeof(uint32_t);

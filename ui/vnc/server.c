@@ -265,8 +265,7 @@ static void begin(struct vnc_client *c)
 
     if (!c->web) {
         vnc_handshake_start(c);
-    } else if (c->server->creds &&
-               vnc_stream_start_tls(&c->stream, c->server->creds, &err) < 0) {
+    } else if (c->server->creds && vnc_stream_start_tls(&c->stream, c->server->creds, &err) < 0) {
         error_free(err);
         vnc_client_free(c);
         return;

@@ -19,12 +19,12 @@ struct tls_session;
 struct vnc_stream {
     int fd;
     struct tls_session *tls;
-    void *websocket;   /* codec_websocket's; NULL: the bytes are as they are */
-    GByteArray *in;    /* from the client, for the caller to take off the front */
-    GByteArray *out;   /* for the socket (or TLS), from out_sent on */
+    void *websocket; /* codec_websocket's; NULL: the bytes are as they are */
+    GByteArray *in;  /* from the client, for the caller to take off the front */
+    GByteArray *out; /* for the socket (or TLS), from out_sent on */
     size_t out_sent;
-    uint64_t total;    /* bytes put in so far */
-    bool tls_shaking;  /* the handshake goes on */
+    uint64_t total;   /* bytes put in so far */
+    bool tls_shaking; /* the handshake goes on */
 };
 
 void vnc_stream_init(struct vnc_stream *s, int fd);

@@ -24,8 +24,6 @@
 enum { MSG_FRAMEBUFFER_UPDATE = 0, MSG_FENCE = 248 };
 enum { FENCE_BLOCK_BEFORE = 1, FENCE_REQUEST = 0x80000000u };
 
-
-
 static size_t words(const struct vnc_screen *scr)
 {
     return DIV_ROUND_UP((size_t)scr->columns * scr->rows, WORD_BITS);
@@ -183,9 +181,9 @@ static void encode_run(struct vnc_client *c, const struct tiles *t)
     struct vnc_image img = {scr->pixels, scr->width, MIN(scr->width, c->width),
                             MIN(scr->height, c->height)};
 
-    c->frame_rects += vnc_encode(c->encoder, &img, t->x0 * DISPLAY_TILE, t->y0 * DISPLAY_TILE,
-                                 (t->x1 - t->x0) * DISPLAY_TILE, (t->y1 - t->y0) * DISPLAY_TILE,
-                                 c->frame);
+    c->frame_rects +=
+        vnc_encode(c->encoder, &img, t->x0 * DISPLAY_TILE, t->y0 * DISPLAY_TILE,
+                   (t->x1 - t->x0) * DISPLAY_TILE, (t->y1 - t->y0) * DISPLAY_TILE, c->frame);
 }
 
 static void next_row(struct vnc_client *c, const struct tiles *in)

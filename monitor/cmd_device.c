@@ -18,6 +18,7 @@
 
 #define PERIPHERAL "/machine/peripheral"
 #define UNATTACHED "/machine/unattached"
+#define OBJECTS    "/objects"
 
 /* --- plugging ----------------------------------------------------------------------------------- */
 
@@ -66,31 +67,6 @@ json_t *qmp_device_del(struct monitor *m, json_t *args, struct error **err)
         return NULL;
     }
     return device_unplug_request(dev, err) < 0 ? NULL : qmp_empty();
-}
-
-json_t *qmp_object_add(struct monitor *m, json_t *args, struct error **err)
-{
-    static const char *const first[] = {"qom-type", NULL};
-    GString *text = g_string_new(arg_str(args, "qom-type"));
-
-    opttext_object(text, args, first);
-    int ret = object_add_text(text->str, err);
-    g_string_free(text, TRUE);
-    return ret < 0 ? NULL : qmp_empty();
-}
-
-void hmp_object_add(struct monitor *m, json_t *args)
-{
-    struct error *err = NULL;
-
-    if (object_add_text(arg_str(args, "options"), &err) < 0) {
-        mon_error(m, err);
-    }
-}
-
-json_t *qmp_object_del(struct monitor *m, json_t *args, struct error **err)
-{
-    return object_del(arg_str(args, "id"), err) < 0 ? NULL : qmp_empty();
 }
 
 /* --- the tree ------------------------------------------------------------------------------------ */
@@ -227,7 +203,7 @@ static const struct node {
     {"/machine/", "machine", list_machine},
     {PERIPHERAL, "container", list_peripheral},
     {UNATTACHED, "container", list_unattached},
-    {"/objects", "container", list_objects},
+    {OBJECTS, "container", list_objects},
 };
 
 static const struct node *find_node(const char *path)
@@ -240,48 +216,58 @@ static const struct node *find_node(const char *path)
     return NULL;
 }
 
+/* What is at a path. Everything has a type besides what is said here. */
+struct place {
+    const char *type;
+    json_t *(*list)(const struct place *p);
+    json_t *(*value)(const struct place *p, const char *name); /* NULL: there is no such property */
+    const struct node *node;
+    struct device *dev;
+    struct object *obj;
+};
+
+static json_t *node_list(const struct place *p)
+{
+    return p->node->list();
+}
+
+static json_t *node_value(const struct place *p, const char *name)
+{
+    return NULL;
+}
+
+static json_t *object_list(const struct place *p)
+{
+    json_t *list = new_list();
+
+    object_list_props(p->obj, list);
+    return list;
+}
+
+static json_t *object_value(const struct place *p, const char *name)
+{
+    return object_get_prop(p->obj, name);
+}
+
 /* Things every device has besides the properties of its class. */
 static const struct {
     const char *name, *type;
-} common[] = {
-    {"type", "string"}, {"realized", "bool"}, {"hotplugged", "bool"}, {"parent_bus", "str"}};
+} common[] = {{"realized", "bool"}, {"hotplugged", "bool"}, {"parent_bus", "str"}};
 
-static json_t *list_device(const struct device *dev)
+static json_t *device_list(const struct place *p)
 {
-    json_t *list = json_array();
+    json_t *list = new_list();
 
     for (unsigned i = 0; i < ARRAY_SIZE(common); i++) {
         json_array_append_new(
             list, json_pack("{s:s, s:s}", "name", common[i].name, "type", common[i].type));
     }
-    class_for_each_prop(dev->cls, append_prop, list);
+    class_for_each_prop(p->dev->cls, append_prop, list);
     return list;
-}
-
-static json_t *not_found(struct monitor *m, const char *path, struct error **err)
-{
-    m->error_class = QERR_DEVICE_NOT_FOUND;
-    error_set(err, "Device '%s' not found", path);
-    return NULL;
-}
-
-json_t *qmp_qom_list(struct monitor *m, json_t *args, struct error **err)
-{
-    const char *path = arg_str(args, "path");
-    const struct node *node = find_node(path);
-    struct device *dev = node ? NULL : find_device(path);
-
-    if (!node && !dev) {
-        return not_found(m, path, err);
-    }
-    return node ? node->list() : list_device(dev);
 }
 
 static json_t *common_value(const struct device *dev, const char *name)
 {
-    if (!strcmp(name, "type")) {
-        return json_string(dev->cls->name);
-    }
     if (!strcmp(name, "realized")) {
         return json_boolean(dev->realized);
     }
@@ -311,54 +297,106 @@ static json_t *prop_value(const struct device *dev, const struct prop *p)
     return v;
 }
 
+static json_t *device_value(const struct place *place, const char *name)
+{
+    const struct prop *p = class_find_prop(place->dev->cls, name);
+    json_t *v = balloon_property(place->dev, name);
+
+    return v ? v : p ? prop_value(place->dev, p) : common_value(place->dev, name);
+}
+
+/* False with err set: there is nothing. */
+static bool find_place(struct monitor *m, const char *path, struct place *p, struct error **err)
+{
+    *p = (struct place){.node = find_node(path)};
+    if (p->node) {
+        p->type = p->node->type;
+        p->list = node_list;
+        p->value = node_value;
+        return true;
+    }
+    p->obj = g_str_has_prefix(path, OBJECTS "/") ? object_find(path + strlen(OBJECTS "/")) : NULL;
+    if (p->obj) {
+        p->type = p->obj->cls->name;
+        p->list = object_list;
+        p->value = object_value;
+        return true;
+    }
+    p->dev = find_device(path);
+    if (p->dev) {
+        p->type = p->dev->cls->name;
+        p->list = device_list;
+        p->value = device_value;
+        return true;
+    }
+    m->error_class = QERR_DEVICE_NOT_FOUND;
+    error_set(err, "Device '%s' not found", path);
+    return false;
+}
+
+static json_t *value_at(const struct place *p, const char *name)
+{
+    return strcmp(name, "type") ? p->value(p, name) : json_string(p->type);
+}
+
+json_t *qmp_qom_list(struct monitor *m, json_t *args, struct error **err)
+{
+    struct place p;
+
+    return find_place(m, arg_str(args, "path"), &p, err) ? p.list(&p) : NULL;
+}
+
 json_t *qmp_qom_get(struct monitor *m, json_t *args, struct error **err)
 {
-    const char *path = arg_str(args, "path"), *name = arg_str(args, "property");
-    const struct node *node = find_node(path);
-    struct device *dev = node ? NULL : find_device(path);
-    json_t *v = NULL;
+    const char *name = arg_str(args, "property");
+    struct place p;
 
-    if (!node && !dev) {
-        return not_found(m, path, err);
+    if (!find_place(m, arg_str(args, "path"), &p, err)) {
+        return NULL;
     }
-    if (dev) {
-        const struct prop *p = class_find_prop(dev->cls, name);
-        v = balloon_property(dev, name);
-        v = v ? v : p ? prop_value(dev, p) : common_value(dev, name);
-    } else if (!strcmp(name, "type")) {
-        v = json_string(node->type);
-    }
+    json_t *v = value_at(&p, name);
     if (!v) {
-        error_set(err, "Property '%s.%s' not found", dev ? dev->cls->name : node->type, name);
+        error_set(err, "Property '%s.%s' not found", p.type, name);
     }
     return v;
+}
+
+/* Why a property cannot be set: almost none can. */
+static void refuse_to_set(const struct place *p, const char *path, const char *name,
+                          struct error **err)
+{
+    json_t *v = value_at(p, name);
+
+    if (!v) {
+        error_set(err, "Property '%s.%s' not found", p->type, name);
+    } else if (p->dev && class_find_prop(p->dev->cls, name)) {
+        error_set(err,
+                  "Attempt to set property '%s' on device '%s' (type '%s') after it was realized",
+                  name, p->dev->id ? p->dev->id : path, p->type);
+    } else {
+        error_set(err, "Property '%s.%s' is not writable", p->type, name);
+    }
+    json_decref(v);
 }
 
 json_t *qmp_qom_set(struct monitor *m, json_t *args, struct error **err)
 {
     const char *path = arg_str(args, "path"), *name = arg_str(args, "property");
-    const struct node *node = find_node(path);
-    struct device *dev = node ? NULL : find_device(path);
-
-    if (!node && !dev) {
-        return not_found(m, path, err);
-    }
     struct error *local = NULL;
-    if (dev && balloon_set_property(dev, name, json_object_get(args, "value"), &local)) {
-        if (!local) {
-            return qmp_empty();
-        }
-        error_propagate(err, local);
-    } else if (dev && class_find_prop(dev->cls, name)) {
-        error_set(err,
-                  "Attempt to set property '%s' on device '%s' (type '%s') after it was realized",
-                  name, dev->id ? dev->id : path, dev->cls->name);
-    } else if (dev && common_value(dev, name)) {
-        error_set(err, "Property '%s.%s' is not writable", dev->cls->name, name);
-    } else {
-        error_set(err, "Property '%s.%s' not found", dev ? dev->cls->name : node->type, name);
+    struct place p;
+
+    if (!find_place(m, path, &p, err)) {
+        return NULL;
     }
-    return NULL;
+    if (!p.dev || !balloon_set_property(p.dev, name, json_object_get(args, "value"), &local)) {
+        refuse_to_set(&p, path, name, err);
+        return NULL;
+    }
+    if (local) {
+        error_propagate(err, local);
+        return NULL;
+    }
+    return qmp_empty();
 }
 
 void hmp_qom_list(struct monitor *m, json_t *args)

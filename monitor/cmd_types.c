@@ -46,7 +46,7 @@ void append_prop(const struct prop *p, void *list)
     json_array_append_new(list, row);
 }
 
-static void append_option(const struct opt_desc *d, void *list)
+void append_option(const struct opt_desc *d, void *list)
 {
     static const char *const types[] = {
         [OPT_STR] = "string", [OPT_BOOL] = "bool", [OPT_INT] = "int",

@@ -117,5 +117,13 @@ int expr_parse(struct monitor *m, const char **text, int64_t *value, struct erro
 
 bool prop_is_number(enum prop_type type);
 void append_prop(const struct prop *p, void *list); /* an ObjectPropertyInfo to a JSON array */
+struct opt_desc;
+void append_option(const struct opt_desc *d, void *list); /* the same */
+
+/* --- objects (cmd_object.c) --------------------------------------------------------------------- */
+
+struct object;
+void object_list_props(const struct object *obj, json_t *list);
+json_t *object_get_prop(const struct object *obj, const char *name); /* NULL: it has none of that name */
 
 #endif

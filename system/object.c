@@ -179,7 +179,7 @@ void object_help(GString *out)
 {
     FOR_EACH_CLASS(p)
     {
-        g_string_append_printf(out, "%-16s %s\n", (*p)->name, (*p)->help);
+        g_string_append_printf(out, "%-20s %s\n", (*p)->name, (*p)->help);
     }
 }
 
@@ -195,6 +195,32 @@ int object_help_props(const char *type, GString *out, struct error **err)
         g_string_append_printf(out, "  %-20s %s\n", d->name, d->help ? d->help : "");
     }
     return 0;
+}
+
+static bool asks_for_help(const char *word)
+{
+    return !strcmp(word, "help") || !strcmp(word, "?");
+}
+
+int object_help_for(const char *text, GString *out, struct error **err)
+{
+    struct opt_list opts;
+    int ret = 0;
+
+    opt_list_parse(&opts, text, "qom-type");
+    const char *type = opt_list_get(&opts, "qom-type");
+    if (type && asks_for_help(type)) {
+        object_help(out);
+        ret = 1;
+    }
+    for (unsigned i = 0; i < opts.count && ret == 0; i++) {
+        if (asks_for_help(opts.pairs[i].name)) {
+            ret = object_help_props(type, out, err);
+            ret = ret < 0 ? ret : 1;
+        }
+    }
+    opt_list_free(&opts);
+    return ret;
 }
 
 /* --- properties of devices -------------------------------------------------------------------- */

@@ -541,23 +541,11 @@ static int set_device(struct options *o, const char *arg, struct error **err)
 static int set_object(struct options *o, const char *arg, struct error **err)
 {
     GString *text = g_string_new(NULL);
-    struct opt_list list;
-    int ret = 0;
+    int ret = object_help_for(arg, text, err);
 
-    if (asks_for_help(arg)) {
-        object_help(text);
+    if (ret > 0) {
         print_and_exit(text);
     }
-    opt_list_parse(&list, arg, "qom-type");
-    for (unsigned i = 0; i < list.count; i++) {
-        if (asks_for_help(list.pairs[i].name)) {
-            ret = object_help_props(opt_list_get(&list, "qom-type"), text, err);
-            if (ret == 0) {
-                print_and_exit(text);
-            }
-        }
-    }
-    opt_list_free(&list);
     g_string_free(text, TRUE);
     return ret < 0 ? ret : append_text(o->objects, arg, "qom-type", err);
 }

@@ -21,8 +21,9 @@ struct object_class {
     const char *name;
     const char *kind;
     const char *help;
-    size_t state_size;            /* of a struct that starts with struct object */
-    const struct opt_desc *descs; /* its properties; may be NULL */
+    size_t state_size;                /* of a struct that starts with struct object */
+    const struct opt_desc *descs;     /* its properties; may be NULL */
+    bool is_private;                  /* the properties are shown to nobody */
     void (*init)(struct object *obj); /* defaults, before the properties are set; may be NULL */
     /* The properties are set. 0 or -errno with err set. */
     int (*open)(struct object *obj, struct error **err);
@@ -64,6 +65,12 @@ void object_for_each(void (*fn)(struct object *obj, void *opaque), void *opaque)
 /* -object help, -object TYPE,help. */
 void object_help(GString *out);
 int object_help_props(const char *type, GString *out, struct error **err);
+
+/*
+ * Help, if the text of an -object asks for it ("help", "TYPE,help", "?"): 1, with it in out, else 0.
+ * -errno: of a type that is none.
+ */
+int object_help_for(const char *text, GString *out, struct error **err);
 
 /* Registers the resolver of PROP_OBJECT. */
 void object_init(void);

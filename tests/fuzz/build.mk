@@ -2,6 +2,7 @@
 # MODE=asan make check-long is the way it finds most.
 check-long-y += tests/fuzz/random-guest
 test-y += tests/fuzz/virtio
+ldflags-tests/fuzz/virtio := -Wl,--wrap=mem_lookup
 check-long-y += tests/fuzz/monitor tests/fuzz/gdb
 test-y += tests/fuzz/rsp
 ldflags-tests/fuzz/rsp := -Wl,--wrap=monitor_run_line

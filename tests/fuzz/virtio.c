@@ -34,6 +34,33 @@ static struct fake_chr *host;
 static struct wire sci;
 static unsigned queues;
 
+/* --- another CPU ------------------------------------------------------------------------------------ */
+
+static uint64_t other_cpu; /* its state; 0: it does nothing */
+
+static unsigned other_cpu_random(void)
+{
+    other_cpu = other_cpu * 6364136223846793005 + 1442695040888963407;
+    return (unsigned)(other_cpu >> 33);
+}
+
+/*
+ * Every look at guest memory goes through here (build.mk): before some of them another CPU changes a
+ * byte of what is about to be read.
+ */
+bool __real_mem_lookup(struct addr_space *as, gpa_t gpa, struct mem_section *out);
+bool __wrap_mem_lookup(struct addr_space *as, gpa_t gpa, struct mem_section *out);
+bool __wrap_mem_lookup(struct addr_space *as, gpa_t gpa, struct mem_section *out)
+{
+    bool there = __real_mem_lookup(as, gpa, out);
+
+    if (other_cpu && there && out->host && gpa >= VDRV_RINGS && gpa < GUEST_RAM_SIZE &&
+        other_cpu_random() % 32 == 0)
+        out->host[other_cpu_random() % MIN(out->len, (uint64_t)16)] ^=
+            (uint8_t)(1u << other_cpu_random() % 8);
+    return there;
+}
+
 static uint64_t take(struct stream *s, unsigned bytes)
 {
     uint64_t v = 0;
@@ -350,8 +377,10 @@ static void run_stream(const uint8_t *data, size_t size)
     g_free(text);
     vdrv_map(VDRV_SLOT);
     do_settle(&s);
+    other_cpu = take(&s, 1) & 1 ? take(&s, 4) : 0;
     while (s.len)
         actions[take(&s, 1) % ARRAY_SIZE(actions)](&s);
+    other_cpu = 0;
     remove_device();
 }
 

@@ -4,7 +4,7 @@ check-long-y += tests/fuzz/random-guest
 test-y += tests/fuzz/virtio
 ldflags-tests/fuzz/virtio := -Wl,--wrap=mem_lookup
 check-long-y += tests/fuzz/monitor tests/fuzz/gdb
-test-y += tests/fuzz/rsp
+test-y += tests/fuzz/rsp tests/fuzz/connection
 ldflags-tests/fuzz/rsp := -Wl,--wrap=monitor_run_line
 test-y += tests/fuzz/cirrus
 test-y += tests/fuzz/vnc

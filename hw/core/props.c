@@ -270,7 +270,7 @@ static char *print_uuid(const struct device *dev, const struct prop *p)
     return g_string_free(s, FALSE);
 }
 
-/* "slot" or "slot.function", hexadecimal. */
+/* "slot" or "slot.function", hexadecimal, with or without 0x. */
 static int parse_pci_addr(struct device *dev, const struct prop *p, const char *text,
                           struct error **err)
 {
@@ -281,7 +281,7 @@ static int parse_pci_addr(struct device *dev, const struct prop *p, const char *
         return bad_value(p, text, err);
     slot = strtoul(text, &end, 16);
     if (*end == '.' && g_ascii_isdigit(end[1]))
-        fn = strtoul(end + 1, &end, 10);
+        fn = strtoul(end + 1, &end, 16);
     if (*end || slot > 31 || fn > 7)
         return bad_value(p, text, err);
     *(int32_t *)field(dev, p) = (int32_t)(slot << 3 | fn);

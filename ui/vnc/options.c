@@ -37,6 +37,7 @@ static const struct opt_desc descs[] = {
     {"head", OPT_U32, OPT_FIELD(struct vnc_options, head), 0, 255},
     {"key-delay-ms", OPT_U32, OPT_FIELD(struct vnc_options, key_delay_ms), 0, 1000},
     {"power-control", OPT_BOOL, OPT_FIELD(struct vnc_options, power_control)},
+    {"audiodev", OPT_STR, OPT_FIELD(struct vnc_options, audiodev)},
     {.type = OPT_END},
 };
 

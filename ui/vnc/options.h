@@ -29,6 +29,7 @@ struct vnc_options {
     uint32_t head;
     uint32_t key_delay_ms;
     bool power_control;
+    const char *audiodev; /* there is none but `none`: clients get no sound */
 
     /* From the address: a path, or a host (empty: loopback) and a port. */
     char *path, *host;

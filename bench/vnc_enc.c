@@ -14,6 +14,8 @@
 #include "bench/vnc_pictures.h"
 
 #define TILE       16u
+#define RECT_TILES 1024u
+#define WORD_BITS  (8 * sizeof(unsigned long))
 #define ROUNDS_MAX 99u
 
 /* --- what has changed ------------------------------------------------------------------------------ */
@@ -31,38 +33,34 @@ static bool tile_differs(const struct vnc_image *a, const struct vnc_image *b, u
     return false;
 }
 
-/* A run of changed tiles joins the rectangle above it if that has the same sides. */
-static void add_run(GArray *rects, unsigned x, unsigned y, unsigned w, unsigned h)
+static void mark_changes(const struct vnc_image *a, const struct vnc_image *b,
+                         struct vnc_tile_map *m, unsigned rows)
 {
-    for (guint i = rects->len; i--;) {
-        struct vnc_rect *r = &g_array_index(rects, struct vnc_rect, i);
-        if (r->x == x && r->w == w && r->y + r->h == y) {
-            r->h += h;
-            return;
+    bool all = !a || a->width != b->width || a->height != b->height;
+
+    for (size_t i = 0; i < (size_t)m->columns * rows; i++) {
+        unsigned x = (unsigned)(i % m->columns) * TILE, y = (unsigned)(i / m->columns) * TILE;
+        if (all || tile_differs(a, b, x, y)) {
+            m->bits[i / WORD_BITS] |= 1ul << i % WORD_BITS;
         }
     }
-    struct vnc_rect r = {x, y, w, h};
-    g_array_append_val(rects, r);
 }
 
 static void find_changes(const struct vnc_image *a, const struct vnc_image *b, GArray *rects)
 {
+    unsigned columns = DIV_ROUND_UP(b->width, TILE), rows = DIV_ROUND_UP(b->height, TILE);
+    struct vnc_tile_map m = {g_new0(unsigned long, (size_t)columns *rows / WORD_BITS + 1), columns};
+    struct vnc_rect in = {0, 0, columns, rows}, t;
+
     g_array_set_size(rects, 0);
-    if (!a || a->width != b->width || a->height != b->height) {
-        add_run(rects, 0, 0, b->width, b->height);
-        return;
-    }
-    for (unsigned y = 0; y < b->height; y += TILE) {
-        for (unsigned x = 0; x < b->width; x += TILE) {
-            unsigned start = x;
-            while (x < b->width && tile_differs(a, b, x, y)) {
-                x += TILE;
-            }
-            if (x > start) {
-                add_run(rects, start, y, MIN(x, b->width) - start, MIN(TILE, b->height - y));
-            }
+    mark_changes(a, b, &m, rows);
+    for (unsigned y = 0; y < rows; y++) {
+        while (vnc_take_tiles(&m, &in, y, RECT_TILES, &t)) {
+            struct vnc_rect r = {t.x * TILE, t.y * TILE, t.w * TILE, t.h * TILE};
+            g_array_append_val(rects, r);
         }
     }
+    g_free(m.bits);
 }
 
 /* --- measuring ------------------------------------------------------------------------------------ */

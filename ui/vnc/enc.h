@@ -159,6 +159,22 @@ unsigned vnc_encode_last_rect(struct vnc_encoder *e, GByteArray *out);
 void vnc_rect_header(GByteArray *out, unsigned x, unsigned y, unsigned w, unsigned h,
                      int32_t encoding);
 
+/* --- changed tiles ------------------------------------------------------------------------------- */
+
+/* Squares of a picture, of any size: bit y * columns + x is set if (x, y) has changed. */
+struct vnc_tile_map {
+    unsigned long *bits;
+    unsigned columns;
+};
+
+/*
+ * Take a rectangle that starts in row y of `in` (all in tiles) off the map, to be sent as one. It has
+ * at most tiles_max tiles unless one row has more, and may have a few that were not changed. False:
+ * the row has no changed tile left.
+ */
+bool vnc_take_tiles(const struct vnc_tile_map *m, const struct vnc_rect *in, unsigned y,
+                    unsigned tiles_max, struct vnc_rect *taken);
+
 /* --- areas sent lossily -------------------------------------------------------------------------- */
 
 /*

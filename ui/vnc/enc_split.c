@@ -1,27 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Dividing a rectangle for Tight: large areas of one colour are found in steps of 16 pixels and sent
+ * Dividing a rectangle for Tight: large areas of one colour are found in steps of 8 pixels and sent
  * as such, for some 16 bytes each; what lies around them goes in pieces of bounded size.
  */
 #include "ui/vnc/enc_tight.h"
 
-#define STEP       16u
-#define SOLID_MIN  2048u /* pixels of an area of one colour that is sent by itself */
-#define SPLIT_MIN  4096u /* pixels: smaller rectangles are not searched */
+#define STEP       8u
 #define SPLITS_MAX 2048u /* see VNC_ENCODE_RECTS_MAX */
 
 struct split {
     struct vnc_encoder *e;
     const struct vnc_image *img;
     GByteArray *out;
+    unsigned solid_min; /* pixels of an area of one colour that is sent by itself */
     unsigned rects, splits;
 };
 
+/* Measured: every piece around the area has a header of its own, and those of PNG are large. */
+static unsigned solid_min(const struct vnc_encoder *e)
+{
+    return e->encoding == VNC_ENCODING_TIGHT_PNG ? 8192 : 512;
+}
+
+/* Pieces of about the same height, as few as their bound allows. */
 static void send_pieces(struct split *s, struct vnc_rect r)
 {
-    for (unsigned y = 0, rows; r.w && y < r.h; y += rows) {
-        rows = MIN(ENC_AREA_PIXELS / r.w, r.h - y);
-        struct vnc_rect part = {r.x, r.y + y, r.w, rows};
+    if (!r.w || !r.h) {
+        return;
+    }
+    unsigned pieces = DIV_ROUND_UP(r.h, ENC_AREA_PIXELS / r.w), rows = DIV_ROUND_UP(r.h, pieces);
+    for (unsigned y = 0; y < r.h; y += rows) {
+        struct vnc_rect part = {r.x, r.y + y, r.w, MIN(rows, r.h - y)};
         s->rects += enc_tight_piece(s->e, s->img, &part, s->out);
     }
 }
@@ -100,7 +109,7 @@ static bool find_solid(const struct split *s, const struct vnc_rect *in, struct 
                 continue;
             }
             *found = extend_steps(s, in, x, y);
-            if ((size_t)found->w * found->h >= SOLID_MIN) {
+            if ((size_t)found->w * found->h >= s->solid_min) {
                 extend_pixels(s, in, found);
                 return true;
             }
@@ -114,7 +123,8 @@ static void send_rect(struct split *s, struct vnc_rect r)
 {
     struct vnc_rect c;
 
-    while ((size_t)r.w * r.h >= SPLIT_MIN && s->splits < SPLITS_MAX && find_solid(s, &r, &c)) {
+    while ((size_t)r.w * r.h >= 2 * (size_t)s->solid_min && s->splits < SPLITS_MAX &&
+           find_solid(s, &r, &c)) {
         s->splits++;
         send_pieces(s, (struct vnc_rect){r.x, r.y, r.w, c.y - r.y});
         s->rects += enc_tight_solid(s->e, s->img, &c, s->out);
@@ -129,7 +139,7 @@ static void send_rect(struct split *s, struct vnc_rect r)
 unsigned enc_tight(struct vnc_encoder *e, const struct vnc_image *img, const struct vnc_rect *r,
                    GByteArray *out)
 {
-    struct split s = {e, img, out, 0, 0};
+    struct split s = {e, img, out, solid_min(e), 0, 0};
 
     for (unsigned x = 0; x < r->w; x += ENC_AREA_WIDTH) {
         send_rect(&s, (struct vnc_rect){r->x + x, r->y, MIN(ENC_AREA_WIDTH, r->w - x), r->h});

@@ -19,7 +19,7 @@ enum {
 #define FILTER_PALETTE 1u
 
 #define PLAIN_MAX    12u   /* shorter data are not compressed */
-#define JPEG_MIN     1024u /* pixels; smaller ones gain nothing */
+#define JPEG_MIN     8192u /* pixels; the headers of smaller ones eat the gain */
 #define PALETTE_GAIN 64u   /* pixels per colour of a palette, at least */
 
 /* --- control, length, data ------------------------------------------------------------------------ */
@@ -154,7 +154,7 @@ static bool is_smooth(const struct enc_area *a)
             seen += n;
         }
     }
-    return edges * 3 > seen;
+    return edges * 2 > seen;
 }
 
 static bool want_jpeg(const struct piece *p)

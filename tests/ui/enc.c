@@ -542,6 +542,47 @@ START_TEST(test_copy_of_lossy)
 }
 END_TEST
 
+/* --- changed tiles ---------------------------------------------------------------------------------- */
+
+/* What was marked is taken, all of it, inside the bounds, in rectangles that are mostly marked. */
+static void check_tiles(unsigned columns, unsigned rows, unsigned percent, unsigned tiles_max)
+{
+    unsigned long bits[64] = {0};
+    struct vnc_tile_map m = {bits, columns};
+    struct vnc_rect in = {columns / 4, rows / 4, columns - columns / 4, rows - rows / 4}, r;
+    unsigned marked = 0, area = 0;
+
+    for (unsigned i = 0; i < columns * rows; i++) {
+        bool inside = i % columns >= in.x && i / columns >= in.y;
+        if (inside && random32() % 100 < percent) {
+            bits[i / 64] |= 1ul << i % 64;
+            marked++;
+        }
+    }
+    for (unsigned y = in.y; y < rows; y++) {
+        while (vnc_take_tiles(&m, &in, y, tiles_max, &r)) {
+            ck_assert(r.x >= in.x && r.y == y && r.w && r.h);
+            ck_assert(r.x + r.w <= columns && r.y + r.h <= rows);
+            ck_assert(r.h == 1 || r.w * r.h <= tiles_max);
+            area += r.w * r.h;
+        }
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(bits); i++) {
+        ck_assert_uint_eq(bits[i], 0);
+    }
+    ck_assert_uint_ge(area, marked);
+    ck_assert_uint_le(area, marked * 3);
+}
+
+START_TEST(test_tiles)
+{
+    for (unsigned percent = 0; percent <= 100; percent += 5) {
+        check_tiles(64, 64, percent, 100);
+        check_tiles(1 + random32() % 64, 1 + random32() % 64, percent, 1 + random32() % 4096);
+    }
+}
+END_TEST
+
 /* --- the rest --------------------------------------------------------------------------------------- */
 
 START_TEST(test_choice)
@@ -653,4 +694,4 @@ END_TEST
 
 TEST_MAIN("vnc-enc", test_formats, test_choice, test_clipping, test_all_formats, test_sizes,
           test_screen, test_changes, test_tight_forms, test_lossy, test_lossless, test_scroll,
-          test_no_scroll, test_copy_of_lossy, test_cursor, test_colour_map, test_memory)
+          test_no_scroll, test_copy_of_lossy, test_tiles, test_cursor, test_colour_map, test_memory)

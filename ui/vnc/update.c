@@ -13,8 +13,8 @@
 #include "ui/display.h"
 
 #define PIECE_PIXELS (128u << 10) /* encoded before others get a turn */
-#define RECT_PIXELS  (64u << 10)
-#define RECTS_MAX    32768u /* of a message, before the last vnc_encode() */
+#define RECT_TILES   1024u        /* 256 Ki pixels: fewer rectangles are fewer bytes */
+#define RECTS_MAX    32768u       /* of a message, before the last vnc_encode() */
 #define BUDGET_MIN   4096u
 #define LOSSLESS_MS  500 /* how long an area sent lossily has been quiet before it is sent again */
 #define LEGACY_MAX   MIB(256)
@@ -133,43 +133,16 @@ static bool any_dirty(const struct vnc_client *c)
     return t.y0 < t.y1;
 }
 
-static bool run_dirty(const struct vnc_client *c, unsigned x0, unsigned x1, unsigned y)
-{
-    while (x0 < x1 && test_tile(c, x0, y)) {
-        x0++;
-    }
-    return x0 == x1;
-}
-
-static void clean(struct vnc_client *c, const struct tiles *t)
-{
-    for (unsigned y = t->y0; y < t->y1; y++) {
-        for (unsigned x = t->x0; x < t->x1; x++) {
-            size_t bit = (size_t)y * c->server->screen.columns + x;
-            c->dirty[bit / WORD_BITS] &= ~(1ul << bit % WORD_BITS);
-        }
-    }
-}
-
-/* The first run of dirty tiles in row y, and those below that are as dirty; taken off the map. */
+/* The first run of dirty tiles in row y, and what goes with it below; taken off the map. */
 static bool take_run(struct vnc_client *c, const struct tiles *in, unsigned y, struct tiles *run)
 {
-    unsigned x0 = in->x0, x1, y1 = y + 1;
+    struct vnc_tile_map map = {c->dirty, c->server->screen.columns};
+    struct vnc_rect all = {in->x0, in->y0, in->x1 - in->x0, in->y1 - in->y0}, r;
 
-    while (x0 < in->x1 && !test_tile(c, x0, y)) {
-        x0++;
-    }
-    if (x0 >= in->x1) {
+    if (in->x0 >= in->x1 || !vnc_take_tiles(&map, &all, y, RECT_TILES, &r)) {
         return false;
     }
-    for (x1 = x0 + 1; x1 < in->x1 && test_tile(c, x1, y); x1++) {
-    }
-    unsigned rows_max = RECT_PIXELS / ((x1 - x0) * DISPLAY_TILE * DISPLAY_TILE) + 1;
-    while (y1 < in->y1 && y1 - y < rows_max && run_dirty(c, x0, x1, y1)) {
-        y1++;
-    }
-    *run = (struct tiles){x0, y, x1, y1};
-    clean(c, run);
+    *run = (struct tiles){r.x, r.y, r.x + r.w, r.y + r.h};
     return true;
 }
 

@@ -60,8 +60,6 @@ static uint64_t drain(struct virtqueue *vq, unsigned count)
     struct virtq_elem *elem;
     unsigned n = 0;
 
-    vq->budget = RING_SIZE; /* as if the driver had kicked */
-
     for (; (elem = virtqueue_pop(vq)); n++)
         virtqueue_push(vq, elem, elem->in_len);
     uint64_t spent = now_ns() - start;

@@ -296,12 +296,12 @@ struct virtq_elem *virtqueue_pop(struct virtqueue *vq)
     if (virtqueue_empty(vq)) {
         return NULL;
     }
-    if (!vq->budget) {
+    if (vq->in_handler && !vq->budget) {
         vq->again = true;
         deferred_schedule(&vq->dev->resume);
         return NULL;
     }
-    vq->budget--;
+    vq->budget -= vq->in_handler;
     elem = elem_new(vq->dev);
     if (!format(vq)->pop(vq, elem)) {
         elem_free(vq->dev, elem);
@@ -328,7 +328,7 @@ void virtqueue_unpop(struct virtqueue *vq, struct virtq_elem *elem)
 {
     if (virtqueue_ready(vq)) {
         format(vq)->unpop(vq, elem);
-        vq->budget++;
+        vq->budget += vq->in_handler;
     }
     elem_free(vq->dev, elem);
 }

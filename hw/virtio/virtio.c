@@ -172,7 +172,6 @@ void virtqueue_enable(struct virtqueue *vq)
     vq->last_avail = vq->used_index = 0;
     vq->avail_wrap = vq->used_wrap = true;
     vq->signalled_valid = false;
-    vq->budget = vq->num;
     vq->enabled = true;
 }
 
@@ -184,13 +183,25 @@ void virtqueue_reset(struct virtqueue *vq)
     }
 }
 
+/* A message-signalled interrupt may be a kick, so that one can come out of another. */
+static void call_handler(struct virtio_device *dev, struct virtqueue *vq)
+{
+    bool nested = vq->in_handler;
+
+    if (!nested) {
+        vq->budget = vq->num;
+        vq->in_handler = true;
+    }
+    vq->handler(dev, vq);
+    vq->in_handler = nested;
+}
+
 void virtio_kick(struct virtio_device *dev, unsigned queue)
 {
     if (queue >= dev->queue_count) {
         guest_error("%s: kick of queue %u", dev->ops->name, queue);
     } else if (virtqueue_ready(&dev->queues[queue])) {
-        dev->queues[queue].budget = dev->queues[queue].num;
-        dev->queues[queue].handler(dev, &dev->queues[queue]);
+        call_handler(dev, &dev->queues[queue]);
     }
 }
 
@@ -281,7 +292,6 @@ static int virtio_post_load(void *state, unsigned version, struct error **err)
             virtio_reset(dev);
             return -EINVAL;
         }
-        dev->queues[i].budget = dev->queues[i].num;
         if (dev->queues[i].again) {
             deferred_schedule(&dev->resume);
         }

@@ -102,6 +102,9 @@ static void deliver(struct virtio_console *c)
         size_t len = virtq_elem_write(elem, 0, c->input + done, c->input_len - done);
         virtqueue_push(vq, elem, len);
         done += (uint32_t)len;
+        if (!len) {
+            break; /* one without room, and there may be no end of them */
+        }
     }
     memmove(c->input, c->input + done, c->input_len - done);
     c->input_len -= done;

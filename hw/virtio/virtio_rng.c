@@ -78,6 +78,9 @@ static void got(struct rng_request *req, const uint8_t *buf, size_t len)
         size_t here = virtq_elem_write(elem, 0, buf + done, len - done);
         virtqueue_push(rng->vq, elem, here);
         done += here;
+        if (!here) {
+            break; /* one without room, and there may be no end of them */
+        }
     }
     spend(rng, done);
     virtqueue_notify(rng->vq);

@@ -5,8 +5,6 @@
  */
 #include "tests/dev/virtdrv.h"
 
-#include "hw/virtio/virtio_pci.h"
-
 #include <stdlib.h>
 
 #define V1 VIRTIO_F_VERSION_1
@@ -557,39 +555,6 @@ START_TEST(test_fuzz)
 }
 END_TEST
 
-/* A guest that fills the ring all the time does not get all the time. */
-START_TEST(test_budget)
-{
-    struct vbuf b = {VDRV_DATA, 16, false};
-    struct virtq_elem *elem;
-    uint32_t len;
-    unsigned n = 0;
-
-    vdrv_setup();
-    struct device *dev = vdrv_make("virtio-balloon-pci");
-    struct virtqueue *vq = &container_of(dev, struct virtio_pci, pci.dev)->dev->queues[1];
-    ck_assert(vdrv_settle(V1));
-    vring_init(&ring, 1, 8, 0);
-    vdrv_go();
-    for (vring_add(&ring, &b, 1); (elem = virtqueue_pop(vq)); n++) {
-        vring_add(&ring, &b, 1);
-        if (n == 3) { /* does not count */
-            virtqueue_unpop(vq, elem);
-            elem = virtqueue_pop(vq);
-        }
-        virtqueue_push(vq, elem, 0);
-        ck_assert(vring_used(&ring, 1, &len));
-    }
-    ck_assert_uint_eq(n, 8);
-    ck_assert(!virtqueue_empty(vq));
-    dev_check_vmstate(dev);
-    vdrv_loop(); /* its handler takes the one that is left */
-    ck_assert(vring_used(&ring, 1, &len));
-    ck_assert(virtqueue_empty(vq));
-    device_free(dev);
-}
-END_TEST
-
 /* 2.6.1: one queue starts anew, with buffers of the old one waiting. */
 START_TEST(test_queue_reset)
 {
@@ -623,6 +588,6 @@ START_TEST(test_queue_reset)
 }
 END_TEST
 
-TEST_MAIN("virtio", test_identity, test_refused, test_status, test_rings, test_budget,
-          test_queue_reset, test_interrupts, test_event_idx, test_msix, test_legacy, test_window,
-          test_hostile, test_hostile_rings, test_fuzz)
+TEST_MAIN("virtio", test_identity, test_refused, test_status, test_rings, test_queue_reset,
+          test_interrupts, test_event_idx, test_msix, test_legacy, test_window, test_hostile,
+          test_hostile_rings, test_fuzz)

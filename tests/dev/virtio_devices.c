@@ -235,6 +235,55 @@ START_TEST(test_serial_packed)
 }
 END_TEST
 
+/* A guest that fills the ring all the time does not get all the time. */
+static unsigned refills, refills_left;
+
+static int refiller_open(struct chardev *chr, const struct chardev_opts *opts, struct error **err)
+{
+    chr->is_open = true;
+    return 0;
+}
+
+static ssize_t refiller_write(struct chardev *chr, const uint8_t *buf, size_t len)
+{
+    struct vbuf b = {VDRV_DATA, 1, false};
+    uint32_t used;
+
+    if (refills_left) {
+        refills++;
+        refills_left--;
+        vring_used(&out0, 1, &used);
+        vring_add(&out0, &b, 1);
+    }
+    return (ssize_t)len;
+}
+
+CHARDEV_DEFINE(refiller, .name = "test-refiller", .help = "fills a ring again",
+               .state_size = sizeof(struct chardev), .open = refiller_open,
+               .write = refiller_write);
+
+START_TEST(test_budget)
+{
+    struct chardev_opts opts = {.id = "c0"};
+    struct vbuf b = {VDRV_DATA, 1, false};
+
+    vdrv_setup();
+    struct chardev *chr = chardev_create("test-refiller", &opts, NULL);
+    struct device *dev = vdrv_make("virtio-serial-pci");
+    add_port("virtconsole,chardev=c0");
+    serial_go(0);
+    refills_left = 1000;
+    vring_add(&out0, &b, 1);
+    vdrv_kick(out0.index);
+    ck_assert_uint_eq(refills, 16); /* the size of the ring */
+    for (unsigned i = 0; i < 100 && refills < 1000; i++)
+        mainloop_iterate(false);
+    ck_assert_uint_eq(refills, 1000);
+    device_free(dev);
+    chardev_free(chr);
+}
+END_TEST
+
 START_TEST(test_ports)
 {
     vdrv_setup();
@@ -408,5 +457,5 @@ START_TEST(test_pci_serial)
 }
 END_TEST
 
-TEST_MAIN("virtio_devices", test_rng_rate, test_serial, test_serial_packed, test_ports,
+TEST_MAIN("virtio_devices", test_rng_rate, test_serial, test_serial_packed, test_budget, test_ports,
           test_balloon, test_plugging, test_pci_serial)

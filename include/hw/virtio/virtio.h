@@ -100,8 +100,9 @@ struct virtqueue {
     bool notify_off;                 /* we have told the driver not to kick */
     uint16_t signalled;              /* used_index at the last interrupt ... */
     bool signalled_valid;            /* ... if there was one */
-    unsigned budget; /* elements until the rest of the world has its turn; derived */
-    bool again;      /* then look at it again */
+    bool in_handler;                 /* which may pop so many elements more; derived */
+    unsigned budget;
+    bool again; /* then look at it again */
 };
 
 /* Is there something to pop? False for a queue that is not set up. */
@@ -109,9 +110,9 @@ bool virtqueue_ready(const struct virtqueue *vq);
 bool virtqueue_empty(struct virtqueue *vq);
 
 /*
- * NULL: nothing there, or the device is (now) broken, or a ring full has been popped since the
- * handler was called: then it will be called again, so that a guest that goes on filling the ring
- * meanwhile does not keep everybody else from the device lock.
+ * NULL: nothing there, or the device is (now) broken, or the queue's handler has popped a ring full:
+ * then it will be called again, so that a guest that goes on filling the ring meanwhile does not
+ * keep everybody else from the device lock. (Loops outside the handler see to that themselves.)
  */
 struct virtq_elem *virtqueue_pop(struct virtqueue *vq);
 /* Done with it: `written` bytes of elem->in; frees it. */

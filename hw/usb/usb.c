@@ -149,19 +149,42 @@ static struct usb_port *find_port(struct usb_bus *bus, const char *path)
     return NULL;
 }
 
+static unsigned free_ports(const struct usb_bus *bus)
+{
+    const struct usb_port *port;
+    unsigned count = 0;
+
+    TAILQ_FOREACH(port, &bus->ports, link)
+    {
+        count += !port->usb;
+    }
+    return count;
+}
+
+/* The last free port becomes four, before a device takes it that was not told where to go. */
+static void extend(struct usb_bus *bus, const struct device *dev)
+{
+    struct device *hub = device_new("usb-hub", NULL, NULL);
+
+    hub->hotplugged = dev->hotplugged;
+    if (device_realize(hub, &bus->bus, NULL) < 0) {
+        device_free(hub); /* too many behind one another: no more ports then */
+    }
+}
+
 static int usb_plug(struct bus *b, struct device *dev, struct error **err)
 {
     struct usb_bus *bus = container_of(b, struct usb_bus, bus);
     struct usb_device *usb = usb_device(dev);
-    struct usb_port *port = find_port(bus, usb->prop_port);
 
-    if (!port && usb->prop_port) {
-        error_set(err, "bus '%s' has no port %s", b->name, usb->prop_port);
-        return -ENODEV;
+    if (!usb->prop_port && free_ports(bus) == 1 && strcmp(dev->cls->name, "usb-hub")) {
+        extend(bus, dev);
     }
+    struct usb_port *port = find_port(bus, usb->prop_port);
     if (!port) {
-        error_set(err, "bus '%s' has no free port: a usb-hub has more of them", b->name);
-        return -ENOSPC;
+        error_set(err, "bus '%s' has no %s%s", b->name, usb->prop_port ? "port " : "free port",
+                  usb->prop_port ? usb->prop_port : "");
+        return -ENODEV;
     }
     if (port->usb) {
         error_set(err, "port %s of bus '%s' is in use", port->path, b->name);

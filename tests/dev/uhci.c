@@ -739,6 +739,94 @@ static void start_slow_packet(struct slow_device *s)
     ck_assert_ptr_nonnull(s->waiting);
 }
 
+/* --- hubs ----------------------------------------------------------------------------------------------- */
+
+static unsigned hub_port(unsigned address, unsigned port)
+{
+    uint8_t buf[4];
+
+    ck_assert_int_eq(udrv_in(address, 0xa3, 0, 0, (uint16_t)port, buf, 4), 4);
+    return ld_le32(buf);
+}
+
+static void hub_feature(unsigned address, unsigned request, unsigned feature, unsigned port)
+{
+    ck_assert_int_eq(
+        udrv_out(address, 0x23, (uint8_t)request, (uint16_t)feature, (uint16_t)port, NULL, 0), 0);
+}
+
+START_TEST(test_hub)
+{
+    uint8_t buf[16];
+
+    udrv_setup();
+    udrv_start();
+    udrv_plug("usb-hub,id=h");
+    udrv_plug("usb-kbd,id=k,port=1.3");
+    udrv_configure(0, 1);
+    ck_assert_int_eq(udrv_in(1, 0xa0, 6, 0x2900, 0, buf, 16), 9);
+    ck_assert_uint_eq(buf[2], 4);
+    ck_assert_int_eq(udrv_in(1, 0xa0, 0, 0, 0, buf, 4), 4);
+    ck_assert_uint_eq(hub_port(1, 3), 0); /* no power */
+    for (unsigned port = 1; port <= 4; port++)
+        hub_feature(1, 3, 8, port);
+    ck_assert_uint_eq(hub_port(1, 3), 0x10101);
+    ck_assert_int_eq(udrv_packet(1, 1, 0x69, buf, 1), 1);
+    ck_assert_uint_eq(buf[0], 1 << 3);
+    hub_feature(1, 1, 16, 3); /* seen */
+    ck_assert_int_eq(udrv_packet(1, 1, 0x69, buf, 1), -UDRV_NAK);
+    ck_assert_int_eq(udrv_in(0, 0x80, 8, 0, 0, buf, 1), -UDRV_TIMEOUT);
+    hub_feature(1, 3, 4, 3); /* reset enables it */
+    ck_assert_uint_eq(hub_port(1, 3), 0x100103);
+    hub_feature(1, 1, 20, 3);
+    ck_assert_int_eq(udrv_out(0, 0, 5, 2, 0, NULL, 0), 0);
+    ck_assert_int_eq(udrv_out(2, 0, 9, 1, 0, NULL, 0), 0);
+    ck_assert_int_eq(udrv_packet(2, 1, 0x69, buf, 8), -UDRV_NAK);
+    input_send_key(KEY_A, true);
+    REPORT(2, 0, 0, 4, 0, 0, 0, 0, 0);
+    hub_feature(1, 3, 2, 3); /* suspended; not allowed to wake up, then allowed */
+    input_send_key(KEY_A, false);
+    ck_assert_int_eq(udrv_packet(2, 1, 0x69, buf, 8), -UDRV_TIMEOUT);
+    ck_assert_uint_eq(hub_port(1, 3), 0x0107);
+    hub_feature(1, 1, 2, 3);
+    ck_assert_uint_eq(hub_port(1, 3), 0x40103);
+    hub_feature(1, 1, 18, 3);
+    REPORT(2, 0, 0, 0, 0, 0, 0, 0, 0);
+    ck_assert_int_eq(udrv_out(2, 0, 3, 1, 0, NULL, 0), 0);
+    hub_feature(1, 3, 2, 3);
+    input_send_key(KEY_B, true);
+    ck_assert_uint_eq(hub_port(1, 3), 0x40103);
+    hub_feature(1, 1, 1, 3); /* disabled */
+    ck_assert_int_eq(udrv_packet(2, 1, 0x69, buf, 8), -UDRV_TIMEOUT);
+    ck_assert_int_eq(udrv_out(1, 0x23, 3, 99, 1, NULL, 0), -UDRV_STALL);
+    ck_assert_int_eq(udrv_out(1, 0x23, 3, 8, 0, NULL, 0), -UDRV_STALL);
+    ck_assert_int_eq(udrv_out(1, 0x23, 3, 8, 5, NULL, 0), -UDRV_STALL);
+    ck_assert_int_eq(udrv_in(1, 0xa3, 0, 0, 0xffff, buf, 4), -UDRV_STALL);
+    udrv_unplug("k");
+    ck_assert_uint_eq(hub_port(1, 3) & 0x10001, 0x10000);
+    dev_check_vmstate(device_find("h"));
+    udrv_plug("usb-mouse,id=m,port=1.1");
+    device_del("h", NULL); /* takes the mouse with it */
+    udrv_loop();
+    ck_assert(!device_find("h") && !device_find("m"));
+    input_send_key(KEY_B, false);
+    udrv_fini();
+}
+END_TEST
+
+/* Without a place given there is always one more, until hubs are as deep as they may be. */
+START_TEST(test_many)
+{
+    unsigned count = 0;
+
+    udrv_setup();
+    while (device_add_text("usb-tablet", NULL) == 0)
+        count++;
+    ck_assert_uint_eq(count, 1 + 5 * 3 + 1);
+    udrv_fini();
+}
+END_TEST
+
 START_TEST(test_async)
 {
     udrv_setup();
@@ -804,5 +892,5 @@ END_TEST
 
 TEST_MAIN("uhci", test_registers, test_frames, test_enumeration, test_wrong_requests, test_features,
           test_tablet, test_mouse, test_keyboard, test_usages, test_activation, test_interrupts,
-          test_idle, test_circles, test_garbage, test_suspend, test_hotplug, test_async,
-          test_random)
+          test_idle, test_circles, test_garbage, test_suspend, test_hotplug, test_hub, test_many,
+          test_async, test_random)

@@ -9,3 +9,4 @@ ldflags-tests/fuzz/rsp := -Wl,--wrap=monitor_run_line
 test-y += tests/fuzz/cirrus
 test-y += tests/fuzz/vnc
 ldflags-tests/fuzz/vnc := -Wl,--wrap=runstate_is_running
+test-y += tests/fuzz/usb

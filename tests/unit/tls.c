@@ -427,29 +427,41 @@ START_TEST(test_refused)
 }
 END_TEST
 
-/* Without certificates: both versions, then a key that differs. */
-START_TEST(test_plain_kinds)
+#define KEYS "other:00\nqemu:0123456789abcdef\r\nme:ff00ff00\n"
+
+START_TEST(test_psk)
 {
+    static const struct {
+        const char *options, *peer;
+    } cases[] = {{"", "qemu"}, {",username=me", "me"}, {",priority=NORMAL:-VERS-TLS1.3", "qemu"}};
     struct end server, client;
 
     setup();
-    write_file("keys.psk", "other:00\nqemu:0123456789abcdef\r\nme:ff00ff00\n", -1);
-    for (unsigned i = 0; i < 3; i++) {
-        static const char *const more[] = {"", ",username=me", ",priority=NORMAL:-VERS-TLS1.3"};
-        add("tls-creds-psk,id=s,dir=%s,endpoint=server", dir);
-        add("tls-creds-psk,id=c,dir=%s%s", dir, more[i]);
+    write_file("keys.psk", KEYS, -1);
+    add("tls-creds-psk,id=s,dir=%s,endpoint=server", dir);
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        add("tls-creds-psk,id=c,dir=%s%s", dir, cases[i].options);
         open_ends(&server, &client, NULL);
         must_agree(&server, &client);
         talk(&client, &server);
         char *peer = tls_session_peer(server.tls);
-        ck_assert_str_eq(peer, i == 1 ? "me" : "qemu");
+        ck_assert_str_eq(peer, cases[i].peer);
         g_free(peer);
         ck_assert_int_eq(tls_creds_kind(client.creds), TLS_PSK);
         close_end(&server);
         close_end(&client);
-        object_del("s", NULL);
         object_del("c", NULL);
     }
+    teardown();
+}
+END_TEST
+
+START_TEST(test_psk_refused)
+{
+    struct end server, client;
+
+    setup();
+    write_file("keys.psk", KEYS, -1);
     refuse("no key of user 'nobody'", "tls-creds-psk,id=x,dir=%s,username=nobody", dir);
     refuse("no key of user", "tls-creds-psk,id=x,dir=%s,username=qemu:01", dir);
     refuse("keys.psk", "tls-creds-psk,id=x,dir=%s,username=me", "/nonexistent");
@@ -462,8 +474,15 @@ START_TEST(test_plain_kinds)
     ck_assert_int_lt(client.result, 0);
     close_end(&server);
     close_end(&client);
-    object_del("s", NULL);
-    object_del("c", NULL);
+    teardown();
+}
+END_TEST
+
+START_TEST(test_anonymous)
+{
+    struct end server, client;
+
+    setup();
     add("tls-creds-anon,id=s,endpoint=server");
     add("tls-creds-anon,id=c");
     open_ends(&server, &client, NULL);
@@ -481,7 +500,7 @@ END_TEST
 /* What one end has sent and the other not read; takes `room` bytes more. */
 struct pipe {
     GByteArray *bytes;
-    size_t room, total;
+    size_t room;
 };
 
 struct wire {
@@ -495,7 +514,6 @@ static ssize_t wire_send(void *opaque, const void *buf, size_t len)
 
     g_byte_array_append(p->bytes, buf, (guint)n);
     p->room -= n;
-    p->total += n;
     return n ? (ssize_t)n : -EAGAIN;
 }
 
@@ -509,55 +527,72 @@ static ssize_t wire_recv(void *opaque, void *buf, size_t len)
     return n ? (ssize_t)n : -EAGAIN;
 }
 
-/* One byte at a time, in both directions: the handshake ends all the same, and no byte is lost. */
-START_TEST(test_slow_transport)
+static const struct tls_transport wire_transport = {wire_send, wire_recv};
+
+static void open_wired(struct end *e, const char *id, enum tls_endpoint endpoint, struct wire *wire)
 {
-    static const struct tls_transport transport = {wire_send, wire_recv};
-    struct pipe up = {g_byte_array_new(), 0, 0}, down = {g_byte_array_new(), 0, 0};
-    struct wire wires[2] = {{&down, &up}, {&up, &down}};
+    *e = (struct end){.result = -EAGAIN, .fd = -1};
+    e->creds = tls_creds_get(id, endpoint, NULL);
+    e->tls = tls_session_new(e->creds, NULL, &wire_transport, wire, NULL);
+    ck_assert_ptr_nonnull(e->tls);
+}
+
+/* One byte at a time, in both directions. */
+static void slow_handshake(struct end *server, struct end *client, struct pipe *up,
+                           struct pipe *down)
+{
+    bool waited = false;
+
+    for (unsigned i = 0; i < 20000 && (server->result || client->result); i++) {
+        step(i % 2 ? client : server);
+        waited |= client->result == -EAGAIN && tls_session_wants_write(client->tls);
+        up->room++;
+        down->room++;
+    }
+    ck_assert_int_eq(server->result, 0);
+    ck_assert_int_eq(client->result, 0);
+    ck_assert(waited);
+}
+
+/* Through a transport that takes a few bytes at a time, in reads of all sizes. */
+static void slow_data(struct end *from, struct end *to, struct pipe *pipe)
+{
     static uint8_t data[50000], got[sizeof(data)];
-    struct end ends[2];
     size_t sent = 0, received = 0;
 
-    setup();
-    struct pki *p = good_files();
-    add_pair("");
-    for (unsigned i = 0; i < 2; i++) {
-        ends[i] = (struct end){.result = -EAGAIN, .fd = -1};
-        ends[i].creds = tls_creds_get(i ? "c" : "s", i ? TLS_CLIENT : TLS_SERVER, NULL);
-        ends[i].tls =
-            tls_session_new(ends[i].creds, i ? "localhost" : NULL, &transport, &wires[i], NULL);
-    }
-    bool waited = false;
-    for (unsigned i = 0; i < 20000 && (ends[0].result || ends[1].result); i++) {
-        step(&ends[i % 2]);
-        waited |= ends[1].result == -EAGAIN && tls_session_wants_write(ends[1].tls);
-        up.room += 1;
-        down.room += 1;
-    }
-    ck_assert_int_eq(ends[0].result, 0);
-    ck_assert_int_eq(ends[1].result, 0);
-    ck_assert(waited);
     for (size_t i = 0; i < sizeof(data); i++)
         data[i] = (uint8_t)(i * 7 + i / 251);
     for (unsigned i = 0; i < 1000000 && received < sizeof(data); i++) {
-        up.room = i % 400;
+        pipe->room = i % 400;
         /* now and then with more behind it than last time */
         size_t len = MIN(sizeof(data) - sent, (size_t)(i % 3 ? 20000 : 17000));
-        ssize_t n = tls_session_write(ends[1].tls, data + sent, len, NULL);
-        ck_assert(n >= 0 || (n == -EAGAIN && tls_session_wants_write(ends[1].tls)));
+        ssize_t n = tls_session_write(from->tls, data + sent, len, NULL);
+        ck_assert(n >= 0 || (n == -EAGAIN && tls_session_wants_write(from->tls)));
         sent += n > 0 ? (size_t)n : 0;
-        n = tls_session_read(ends[0].tls, got + received, MIN(sizeof(got) - received, i % 999 + 1),
+        n = tls_session_read(to->tls, got + received, MIN(sizeof(got) - received, i % 999 + 1),
                              NULL);
         ck_assert(n > 0 || n == -EAGAIN);
         received += n > 0 ? (size_t)n : 0;
     }
     ck_assert_uint_eq(received, sizeof(data));
     ck_assert_mem_eq(got, data, sizeof(data));
-    for (unsigned i = 0; i < 2; i++) {
-        tls_session_free(ends[i].tls);
-        tls_creds_put(ends[i].creds);
-    }
+}
+
+START_TEST(test_slow_transport)
+{
+    struct pipe up = {g_byte_array_new(), 0}, down = {g_byte_array_new(), 0};
+    struct wire wires[2] = {{&down, &up}, {&up, &down}};
+    struct end server, client;
+
+    setup();
+    struct pki *p = good_files();
+    add_pair("");
+    open_wired(&server, "s", TLS_SERVER, &wires[0]);
+    open_wired(&client, "c", TLS_CLIENT, &wires[1]);
+    slow_handshake(&server, &client, &up, &down);
+    slow_data(&client, &server, &up);
+    close_end(&server);
+    close_end(&client);
     g_byte_array_free(up.bytes, TRUE);
     g_byte_array_free(down.bytes, TRUE);
     pki_free(p);
@@ -654,5 +689,6 @@ START_TEST(test_junk)
 END_TEST
 
 TEST_MAIN("tls", test_secret, test_encrypted, test_files, test_bad_certificates, test_x509,
-          test_refused, test_plain_kinds, test_slow_transport, test_bad_transport, test_junk)
+          test_refused, test_psk, test_psk_refused, test_anonymous, test_slow_transport,
+          test_bad_transport, test_junk)
 #endif

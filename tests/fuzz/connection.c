@@ -85,7 +85,7 @@ static void codec_round(void)
         cls->hello(codec, out);
     }
     for (guint at = 0; at < talk->len && ok;) {
-        guint len = MIN(talk->len - at, (guint)fuzz_below(100) + 1);
+        guint most = (guint)fuzz_below(100) + 1, len = MIN(talk->len - at, most);
         decode_piece(cls, codec, talk->data + at, len, &ok);
         at += len;
         g_byte_array_set_size(out, 0);

@@ -522,9 +522,12 @@ static ssize_t wire_recv(void *opaque, void *buf, size_t len)
     struct pipe *p = ((struct wire *)opaque)->in;
     size_t n = MIN(len, (size_t)p->bytes->len);
 
+    if (!n) {
+        return -EAGAIN;
+    }
     memcpy(buf, p->bytes->data, n);
     g_byte_array_remove_range(p->bytes, 0, (guint)n);
-    return n ? (ssize_t)n : -EAGAIN;
+    return (ssize_t)n;
 }
 
 static const struct tls_transport wire_transport = {wire_send, wire_recv};

@@ -361,36 +361,48 @@ json_t *qmp_qom_get(struct monitor *m, json_t *args, struct error **err)
     return v;
 }
 
-/* Why a property cannot be set: almost none can. */
-static void refuse_to_set(const struct place *p, const char *path, const char *name,
-                          struct error **err)
+/* One of the device's class; most are fixed by now. */
+static int change_prop(struct device *dev, const char *name, json_t *value, struct error **err)
+{
+    GString *text = g_string_new(NULL);
+    char *plain = json_is_string(value) ? g_strdup(json_string_value(value)) : NULL;
+
+    if (!plain) {
+        opttext_value(text, "", value); /* ",=value" */
+        plain = g_strdup(text->len > 2 ? text->str + 2 : "");
+    }
+    int ret = device_change_prop(dev, name, plain, err);
+    g_string_free(text, TRUE);
+    g_free(plain);
+    return ret;
+}
+
+static void refuse_to_set(const struct place *p, const char *name, struct error **err)
 {
     json_t *v = value_at(p, name);
 
-    if (!v) {
-        error_set(err, "Property '%s.%s' not found", p->type, name);
-    } else if (p->dev && class_find_prop(p->dev->cls, name)) {
-        error_set(err,
-                  "Attempt to set property '%s' on device '%s' (type '%s') after it was realized",
-                  name, p->dev->id ? p->dev->id : path, p->type);
-    } else {
-        error_set(err, "Property '%s.%s' is not writable", p->type, name);
-    }
+    error_set(err, v ? "Property '%s.%s' is not writable" : "Property '%s.%s' not found", p->type,
+              name);
     json_decref(v);
 }
 
 json_t *qmp_qom_set(struct monitor *m, json_t *args, struct error **err)
 {
-    const char *path = arg_str(args, "path"), *name = arg_str(args, "property");
+    const char *name = arg_str(args, "property");
+    json_t *value = json_object_get(args, "value");
     struct error *local = NULL;
     struct place p;
 
-    if (!find_place(m, path, &p, err)) {
+    if (!find_place(m, arg_str(args, "path"), &p, err)) {
         return NULL;
     }
-    if (!p.dev || !balloon_set_property(p.dev, name, json_object_get(args, "value"), &local)) {
-        refuse_to_set(&p, path, name, err);
+    if (!p.dev || (!balloon_set_property(p.dev, name, value, &local) &&
+                   !class_find_prop(p.dev->cls, name))) {
+        refuse_to_set(&p, name, err);
         return NULL;
+    }
+    if (!local && class_find_prop(p.dev->cls, name)) {
+        change_prop(p.dev, name, value, &local);
     }
     if (local) {
         error_propagate(err, local);

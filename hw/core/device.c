@@ -199,6 +199,32 @@ int device_set_prop(struct device *dev, const char *prop, const char *value, str
     return ret;
 }
 
+int device_change_prop(struct device *dev, const char *prop, const char *value, struct error **err)
+{
+    const struct prop *p = class_find_prop(dev->cls, prop);
+
+    assert(device_locked() && dev->realized);
+    if (!p)
+        return class_unknown_prop(dev->cls, prop, err);
+    if (!p->changed) {
+        error_set(err,
+                  "Attempt to set property '%s' on device '%s' (type '%s') after it was realized",
+                  prop, dev->id ? dev->id : "", dev->cls->name);
+        return -EPERM;
+    }
+    char *old = prop_print(dev, p);
+    int ret = prop_parse(dev, p, value, err);
+    if (ret == 0) {
+        ret = p->changed(dev, err);
+        if (ret < 0) {
+            prop_parse(dev, p, old, NULL);
+            p->changed(dev, NULL);
+        }
+    }
+    g_free(old);
+    return ret;
+}
+
 char *device_get_prop(const struct device *dev, const char *prop)
 {
     const struct prop *p = class_find_prop(dev->cls, prop);

@@ -163,10 +163,17 @@ static void unit_unrealize(struct device *dev)
     remove_from_boot_order(u);
 }
 
+static int bootindex_changed(struct device *dev, struct error **err)
+{
+    remove_from_boot_order(to_unit(dev));
+    return add_to_boot_order(to_unit(dev), dev->bus, err);
+}
+
 static const struct prop unit_props[] = {
     PROP_DRIVE("drive", struct ide_unit, drive, "the drive, or the node that is its medium"),
     PROP_S32("unit", struct ide_unit, unit, -1, -1, 1, "0 master, 1 slave; -1 the first free"),
-    PROP_S32("bootindex", struct ide_unit, bootindex, -1, -1, INT32_MAX, "place in the boot order; -1 none"),
+    PROP_S32_LIVE("bootindex", struct ide_unit, bootindex, -1, -1, INT32_MAX, bootindex_changed,
+                  "place in the boot order of the next reset; -1 none"),
     PROP_STR("serial", struct ide_unit, serial, NULL, "serial number"),
     PROP_STR("model", struct ide_unit, model, NULL, "model in identify data"),
     PROP_END,

@@ -77,6 +77,9 @@ struct prop {
     uint64_t def, min, max;
     const char *def_str;           /* STR */
     const struct prop_enum *names; /* ENUM */
+    /* The value has changed while the device works: 0, or -errno with err, upon which the old one is
+     * put back and this is called again. NULL: it is fixed once the device is realized. */
+    int (*changed)(struct device *dev, struct error **err);
 };
 
 #define PROP_FIELD_(S, f) .offset = offsetof(S, f), .size = sizeof_field(S, f)
@@ -91,6 +94,11 @@ struct prop {
 #define PROP_U16(nm, S, f, df, lo, hi, hlp)  PROP_NUM_(nm, PROP_TYPE_U16, S, f, df, lo, hi, hlp)
 #define PROP_U32(nm, S, f, df, lo, hi, hlp)  PROP_NUM_(nm, PROP_TYPE_U32, S, f, df, lo, hi, hlp)
 #define PROP_U64(nm, S, f, df, lo, hi, hlp)  PROP_NUM_(nm, PROP_TYPE_U64, S, f, df, lo, hi, hlp)
+#define PROP_S32_LIVE(nm, S, f, df, lo, hi, fn, hlp)                                               \
+    {                                                                                              \
+        .name = nm, .help = hlp, .type = PROP_TYPE_S32, PROP_FIELD_(S, f), .def = (uint64_t)(df),  \
+        .min = (uint64_t)(lo), .max = (uint64_t)(hi), .changed = fn                                \
+    }
 #define PROP_S32(nm, S, f, df, lo, hi, hlp)  PROP_NUM_(nm, PROP_TYPE_S32, S, f, df, lo, hi, hlp)
 #define PROP_SIZE(nm, S, f, df, lo, hi, hlp) PROP_NUM_(nm, PROP_TYPE_SIZE, S, f, df, lo, hi, hlp)
 #define PROP_BOOL(nm, S, f, df, hlp)         PROP_NUM_(nm, PROP_TYPE_BOOL, S, f, df, 0, 1, hlp)
@@ -280,6 +288,9 @@ struct device *device_new(const char *name, const char *id, struct error **err);
 
 /* Before realize. Unknown names give a suggestion, bad values name the range. */
 int device_set_prop(struct device *dev, const char *prop, const char *value, struct error **err);
+
+/* After realize, those with `changed` only: -ENOENT, -EPERM (fixed), or what is wrong with the value. */
+int device_change_prop(struct device *dev, const char *prop, const char *value, struct error **err);
 
 /* The machine's way, for values it computes itself: asserts on bad ones. */
 void device_set_u64(struct device *dev, const char *prop, uint64_t value);

@@ -46,7 +46,7 @@ struct vnc_screen {
 };
 
 void vnc_screen_init(struct vnc_server *s, struct display_viewer *viewer);
-/* Look now, if that was not just done: for somebody who is new. */
+/* Look now, if that was not just done: for somebody who is new, or has had to wait. */
 void vnc_screen_refresh(struct vnc_server *s);
 /* Somebody waits for changes: look when it is time. */
 void vnc_screen_wake(struct vnc_server *s);
@@ -225,13 +225,15 @@ struct vnc_client {
     struct vnc_request asked, asked_next; /* the latter while an update goes on */
     struct vnc_rect continuous_area;
     bool continuous;
-    bool colour_map_due;
     unsigned resize_status;
     GByteArray *frame; /* the message that is being made */
     unsigned frame_rects;
-    bool frame_open;                     /* a message of unknown length goes on */
-    unsigned frame_row, frame_rows_left; /* where the search for dirty tiles goes on */
+    bool frame_open; /* a message of unknown length goes on */
+    bool frame_cut;  /* ... and is to end now */
+    uint64_t frame_number;
+    uint64_t *row_sent; /* in which message a row of tiles was sent last */
     size_t frame_bytes, frame_budget;
+    unsigned bytes_per_1k; /* what 1024 pixels have cost lately */
     struct vnc_link link;
 
     struct vnc_input input;

@@ -15,6 +15,11 @@ void vnc_link_init(struct vnc_link *l)
     *l = (struct vnc_link){.window = WINDOW_FIRST};
 }
 
+bool vnc_link_slow(const struct vnc_link *l)
+{
+    return l->window < WINDOW_FIRST;
+}
+
 bool vnc_link_marks_full(const struct vnc_link *l)
 {
     return l->count == VNC_LINK_MARKS;

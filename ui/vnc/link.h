@@ -33,6 +33,8 @@ bool vnc_link_sent(struct vnc_link *l, uint64_t position, int64_t now);
 void vnc_link_acknowledged(struct vnc_link *l, int64_t now);
 /* Bytes that may be sent now; 0: wait. */
 size_t vnc_link_room(struct vnc_link *l);
+/* Has it taken less than what most pictures need? */
+bool vnc_link_slow(const struct vnc_link *l);
 bool vnc_link_marks_full(const struct vnc_link *l);
 
 #endif

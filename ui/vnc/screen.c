@@ -10,6 +10,7 @@
 
 #define INTERVAL_MIN 16667
 #define INTERVAL_MAX 100000
+#define INTERVAL_KEY 4000 /* after the first key for a while: what it causes comes soon */
 #define BLANK_WIDTH  640u
 #define BLANK_HEIGHT 480u
 
@@ -225,6 +226,15 @@ static bool anybody_hungry(struct vnc_server *s)
     return false;
 }
 
+static int64_t next_interval(int64_t interval, bool changed)
+{
+    if (changed) {
+        return INTERVAL_MIN;
+    }
+    return interval < INTERVAL_MIN ? MIN(interval * 2, INTERVAL_MIN)
+                                   : MIN(interval + interval / 8, INTERVAL_MAX);
+}
+
 static void look(void *opaque)
 {
     struct vnc_server *s = opaque;
@@ -232,8 +242,7 @@ static void look(void *opaque)
 
     s->screen.last_look = vnc_now();
     bool changed = pull(s);
-    s->screen.interval =
-        changed ? INTERVAL_MIN : MIN(s->screen.interval + s->screen.interval / 8, INTERVAL_MAX);
+    s->screen.interval = next_interval(s->screen.interval, changed);
     for (c = TAILQ_FIRST(&s->clients); c; c = next) {
         next = TAILQ_NEXT(c, link_);
         vnc_client_go_on(c); /* may free it */
@@ -245,7 +254,7 @@ void vnc_screen_refresh(struct vnc_server *s)
 {
     int64_t now = vnc_now();
 
-    if (now - s->screen.last_look >= s->screen.interval) {
+    if (now - s->screen.last_look >= INTERVAL_MIN) {
         s->screen.last_look = now;
         pull(s);
     }
@@ -264,7 +273,14 @@ void vnc_screen_input(struct vnc_server *s)
 {
     struct vnc_screen *scr = &s->screen;
 
-    scr->interval = INTERVAL_MIN;
+    int64_t now = vnc_now();
+
+    if (now - scr->last_look < INTERVAL_MIN) {
+        scr->interval = MIN(scr->interval, INTERVAL_MIN);
+    } else {
+        scr->interval = INTERVAL_KEY;
+        scr->last_look = now; /* as if: the guest gets this long */
+    }
     if (vnc_timer_armed(&scr->timer)) {
         vnc_timer_arm(&scr->timer, scr->last_look + scr->interval, look, s);
     }

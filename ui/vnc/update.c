@@ -12,12 +12,15 @@
 
 #include "ui/display.h"
 
-#define PIECE_PIXELS (128u << 10) /* encoded before others get a turn */
-#define RECT_TILES   1024u        /* 256 Ki pixels: fewer rectangles are fewer bytes */
-#define RECTS_MAX    32768u       /* of a message, before the last vnc_encode() */
-#define BUDGET_MIN   4096u
-#define LOSSLESS_MS  500 /* how long an area sent lossily has been quiet before it is sent again */
-#define LEGACY_MAX   MIB(256)
+#define TILES_PER_1K     (1024 / (DISPLAY_TILE * DISPLAY_TILE))
+#define RECT_TILES       1024u        /* 256 Ki pixels: fewer rectangles are fewer bytes */
+#define PIECE_PIXELS     (128u << 10) /* encoded before others get a turn */
+#define RECTS_MAX        32768u       /* of a message, before the last vnc_encode() */
+#define BUDGET_MIN       4096u
+#define SLOW_QUALITY     3 /* of JPEG, where the client allows it */
+#define SLOW_COMPRESSION 8
+#define LOSSLESS_MS      500 /* how long an area sent lossily has been quiet before it is sent again */
+#define LEGACY_MAX       MIB(256)
 
 #define WORD_BITS (8 * sizeof(unsigned long))
 
@@ -29,9 +32,15 @@ static size_t words(const struct vnc_screen *scr)
     return DIV_ROUND_UP((size_t)scr->columns * scr->rows, WORD_BITS);
 }
 
-static void all_dirty(struct vnc_client *c)
+static void new_maps(struct vnc_client *c)
 {
-    memset(c->dirty, 0xff, words(&c->server->screen) * sizeof(*c->dirty));
+    const struct vnc_screen *scr = &c->server->screen;
+
+    g_free(c->dirty);
+    g_free(c->row_sent);
+    c->dirty = g_new(unsigned long, words(scr));
+    c->row_sent = g_new0(uint64_t, scr->rows);
+    memset(c->dirty, 0xff, words(scr) * sizeof(*c->dirty));
 }
 
 void vnc_update_init(struct vnc_client *c)
@@ -44,8 +53,8 @@ void vnc_update_init(struct vnc_client *c)
     vnc_encoder_allow_lossy(c->encoder, c->server->opts.lossy);
     c->frame = g_byte_array_new();
     c->control = g_byte_array_new();
-    c->dirty = g_new0(unsigned long, words(scr));
-    all_dirty(c);
+    c->bytes_per_1k = 4096;
+    new_maps(c);
     vnc_link_init(&c->link);
 }
 
@@ -56,16 +65,15 @@ void vnc_update_fini(struct vnc_client *c)
         g_byte_array_free(c->frame, TRUE);
         g_byte_array_free(c->control, TRUE);
         g_free(c->dirty);
+        g_free(c->row_sent);
     }
 }
 
 void vnc_update_resized(struct vnc_client *c)
 {
-    g_free(c->dirty);
-    c->dirty = g_new0(unsigned long, words(&c->server->screen));
-    all_dirty(c);
+    new_maps(c);
     c->news |= VNC_NEWS_SIZE;
-    c->frame_rows_left = 0; /* an open message ends here */
+    c->frame_cut = true;
 }
 
 void vnc_update_dirty_area(struct vnc_client *c, const struct vnc_rect *r)
@@ -133,36 +141,72 @@ static bool any_dirty(const struct vnc_client *c)
     return t.y0 < t.y1;
 }
 
+/*
+ * Of the rows this message has not had yet, the one that was sent longest ago: what changes rarely
+ * does not wait for what always changes, however little a link takes.
+ */
+static bool find_row(const struct vnc_client *c, const struct tiles *in, unsigned *row)
+{
+    uint64_t oldest = c->frame_number;
+
+    for (unsigned y = in->y0; y < in->y1; y++) {
+        if (c->row_sent[y] < oldest && row_has(c, in->x0, in->x1, y)) {
+            oldest = c->row_sent[y];
+            *row = y;
+        }
+    }
+    return oldest < c->frame_number;
+}
+
+/* What a rectangle may have so that it does not cost much more than the rest of the budget. */
+static unsigned rect_tiles(const struct vnc_client *c)
+{
+    size_t used = c->frame_bytes + c->frame->len;
+    size_t left = c->frame_budget > used ? c->frame_budget - used : 0;
+
+    return (unsigned)MIN(left / c->bytes_per_1k * TILES_PER_1K, (size_t)RECT_TILES);
+}
+
 /* The first run of dirty tiles in row y, and what goes with it below; taken off the map. */
 static bool take_run(struct vnc_client *c, const struct tiles *in, unsigned y, struct tiles *run)
 {
     struct vnc_tile_map map = {c->dirty, c->server->screen.columns};
     struct vnc_rect all = {in->x0, in->y0, in->x1 - in->x0, in->y1 - in->y0}, r;
 
-    if (in->x0 >= in->x1 || !vnc_take_tiles(&map, &all, y, RECT_TILES, &r)) {
+    if (!vnc_take_tiles(&map, &all, y, rect_tiles(c), &r)) {
         return false;
     }
     *run = (struct tiles){r.x, r.y, r.x + r.w, r.y + r.h};
+    for (; y < run->y1; y++) {
+        if (!row_has(c, in->x0, in->x1, y)) {
+            c->row_sent[y] = c->frame_number;
+        }
+    }
     return true;
 }
 
 /* --- making a message ---------------------------------------------------------------------------- */
 
-static void encode_run(struct vnc_client *c, const struct tiles *t)
+static struct vnc_image image_for(const struct vnc_client *c)
 {
     const struct vnc_screen *scr = &c->server->screen;
-    struct vnc_image img = {scr->pixels, scr->width, MIN(scr->width, c->width),
-                            MIN(scr->height, c->height)};
 
-    c->frame_rects +=
-        vnc_encode(c->encoder, &img, t->x0 * DISPLAY_TILE, t->y0 * DISPLAY_TILE,
-                   (t->x1 - t->x0) * DISPLAY_TILE, (t->y1 - t->y0) * DISPLAY_TILE, c->frame);
+    return (struct vnc_image){scr->pixels, scr->width, MIN(scr->width, c->width),
+                              MIN(scr->height, c->height)};
 }
 
-static void next_row(struct vnc_client *c, const struct tiles *in)
+/* How many pixels. */
+static size_t encode_run(struct vnc_client *c, const struct tiles *t)
 {
-    c->frame_row = c->frame_row + 1 < in->y1 ? c->frame_row + 1 : in->y0;
-    c->frame_rows_left--;
+    struct vnc_image img = image_for(c);
+    unsigned w = (t->x1 - t->x0) * DISPLAY_TILE, h = (t->y1 - t->y0) * DISPLAY_TILE;
+    size_t before = c->frame->len, pixels = (size_t)w * h;
+
+    c->frame_rects +=
+        vnc_encode(c->encoder, &img, t->x0 * DISPLAY_TILE, t->y0 * DISPLAY_TILE, w, h, c->frame);
+    size_t cost = (c->frame->len - before) * 1024 / pixels;
+    c->bytes_per_1k = MAX((c->bytes_per_1k * 3 + (unsigned)cost) / 4, 1u);
+    return pixels;
 }
 
 static bool frame_full(const struct vnc_client *c)
@@ -170,20 +214,31 @@ static bool frame_full(const struct vnc_client *c)
     return c->frame_bytes + c->frame->len >= c->frame_budget || c->frame_rects >= RECTS_MAX;
 }
 
-/* Dirty tiles of up to so many pixels. */
-static void encode_tiles(struct vnc_client *c, size_t pixels)
+/* Dirty tiles of up to so many pixels. True: there are no more, or no more may be sent. */
+static bool encode_tiles(struct vnc_client *c, size_t pixels)
 {
     struct tiles in = wanted(c), run;
+    unsigned row = 0;
 
-    while (c->frame_rows_left && pixels && !frame_full(c)) {
-        if (c->frame_row < in.y0 || c->frame_row >= in.y1 ||
-            !take_run(c, &in, c->frame_row, &run)) {
-            next_row(c, &in);
-            continue;
+    while (pixels && !frame_full(c)) {
+        if (c->frame_cut || !find_row(c, &in, &row) || !take_run(c, &in, row, &run)) {
+            return true;
         }
-        encode_run(c, &run);
-        size_t n = (size_t)(run.x1 - run.x0) * (run.y1 - run.y0) * DISPLAY_TILE * DISPLAY_TILE;
+        size_t n = encode_run(c, &run);
         pixels -= MIN(pixels, n);
+    }
+    return pixels != 0;
+}
+
+/* What was sent lossily and has been quiet since. */
+static void encode_again(struct vnc_client *c)
+{
+    struct vnc_image img = image_for(c);
+    int64_t before = vnc_now() / 1000 - LOSSLESS_MS;
+    struct vnc_rect r;
+
+    while (!frame_full(c) && vnc_encoder_lossy_area(c->encoder, before, &r)) {
+        c->frame_rects += vnc_encode_lossless(c->encoder, &img, r.x, r.y, r.w, r.h, c->frame);
     }
 }
 
@@ -198,7 +253,7 @@ static bool in_pieces(const struct vnc_client *c)
 }
 
 /* With the cursor in the picture for those who cannot draw it themselves. */
-static void encode_some(struct vnc_client *c, size_t pixels)
+static bool encode_some(struct vnc_client *c, size_t pixels)
 {
     static uint32_t under[DISPLAY_CURSOR_SIDE * DISPLAY_CURSOR_SIDE];
     bool paint = vnc_update_paints_cursor(c);
@@ -206,23 +261,14 @@ static void encode_some(struct vnc_client *c, size_t pixels)
     if (paint) {
         vnc_screen_paint_cursor(&c->server->screen, under);
     }
-    encode_tiles(c, pixels);
+    bool over = encode_tiles(c, pixels);
+    if (over && !c->frame_cut) {
+        encode_again(c);
+    }
     if (paint) {
         vnc_screen_unpaint_cursor(&c->server->screen, under);
     }
-}
-
-/* What was sent lossily and has been quiet since. */
-static void encode_again(struct vnc_client *c, int64_t now_ms)
-{
-    const struct vnc_screen *scr = &c->server->screen;
-    struct vnc_image img = {scr->pixels, scr->width, MIN(scr->width, c->width),
-                            MIN(scr->height, c->height)};
-    struct vnc_rect r;
-
-    while (!frame_full(c) && vnc_encoder_lossy_area(c->encoder, now_ms - LOSSLESS_MS, &r)) {
-        c->frame_rects += vnc_encode_lossless(c->encoder, &img, r.x, r.y, r.w, r.h, c->frame);
-    }
+    return over;
 }
 
 static bool lossy_due(const struct vnc_client *c)
@@ -270,10 +316,17 @@ static void send_control(struct vnc_client *c)
     }
 }
 
+/* On a link that has turned out to be slow, fewer bytes are worth some quality and work. */
+static void adapt_encoder(struct vnc_client *c)
+{
+    bool slow = vnc_link_slow(&c->link) && !c->server->opts.non_adaptive;
+
+    vnc_encoder_adapt(c->encoder, slow ? SLOW_QUALITY : -1, slow ? SLOW_COMPRESSION : -1);
+}
+
 static void begin_message(struct vnc_client *c)
 {
     const struct vnc_screen *scr = &c->server->screen;
-    struct tiles in = wanted(c);
     uint8_t header[4] = {MSG_FRAMEBUFFER_UPDATE};
 
     if (c->asked.whole) {
@@ -285,24 +338,23 @@ static void begin_message(struct vnc_client *c)
     bool size = c->news & VNC_NEWS_SIZE;
     c->frame_rects = vnc_news_write(c, c->frame);
     /* after a change of size the client throws away what else is in the message */
-    c->frame_rows_left = !size && in.y0 < in.y1 ? in.y1 - in.y0 + 1 : 0;
-    if (c->frame_row < in.y0 || c->frame_row >= in.y1 || c->asked.whole) {
-        c->frame_row = in.y0;
-    }
+    c->frame_cut = size;
+    c->frame_number++;
+    adapt_encoder(c);
     vnc_encoder_frame(c->encoder, scr->width, scr->height, vnc_now() / 1000);
 }
 
 static void send_piece(struct vnc_client *c)
 {
-    encode_some(c, PIECE_PIXELS);
-    if (!c->frame_rows_left || frame_full(c)) {
-        encode_again(c, vnc_now() / 1000);
+    bool over = encode_some(c, PIECE_PIXELS);
+
+    if (over) {
         vnc_encode_last_rect(c->encoder, c->frame);
-        send_frame(c);
-        end_message(c);
-        return;
     }
     send_frame(c);
+    if (over) {
+        end_message(c);
+    }
 }
 
 static bool wants(const struct vnc_client *c)
@@ -339,8 +391,8 @@ void vnc_update_close(struct vnc_client *c)
     if (!c->frame_open) {
         return;
     }
-    rest.pending &= c->frame_rows_left > 0;
-    c->frame_rows_left = 0;
+    rest.pending &= any_dirty(c);
+    c->frame_cut = true;
     send_piece(c);
     if (rest.pending) {
         vnc_update_request(c, !rest.whole, &rest.area);
@@ -384,17 +436,13 @@ static void send_first(struct vnc_client *c)
     if (!may_begin(c)) {
         return;
     }
+    vnc_screen_refresh(c->server); /* what it gets is what there is now */
     begin_message(c);
-    encode_some(c, in_pieces(c) ? PIECE_PIXELS : SIZE_MAX);
-    if (!c->frame_rows_left || frame_full(c)) {
-        encode_again(c, vnc_now() / 1000);
-        st_be16(c->frame->data + 2, (uint16_t)c->frame_rects);
-        send_frame(c);
+    c->frame_open = !encode_some(c, in_pieces(c) ? PIECE_PIXELS : SIZE_MAX);
+    st_be16(c->frame->data + 2, c->frame_open ? 0xffff : (uint16_t)c->frame_rects);
+    send_frame(c);
+    if (!c->frame_open) {
         end_message(c);
-    } else {
-        c->frame_open = true;
-        st_be16(c->frame->data + 2, 0xffff);
-        send_frame(c);
     }
 }
 

@@ -47,8 +47,8 @@ static ssize_t step_subtype(struct vnc_client *c, const uint8_t *buf, size_t len
         error_free(err);
         return VNC_BYE;
     }
-    vnc_handshake_inner(c, vnc_server_has_password(c->server) ? VNC_SECURITY_VNC
-                                                              : VNC_SECURITY_NONE);
+    vnc_handshake_inner(c,
+                        vnc_server_has_password(c->server) ? VNC_SECURITY_VNC : VNC_SECURITY_NONE);
     return 4;
 }
 

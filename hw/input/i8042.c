@@ -3,8 +3,8 @@
  * 8042 keyboard controller with a PS/2 keyboard and mouse: IBM PS/2 Hardware Interface Technical
  * Reference, "Keyboard and Auxiliary Device Controller".
  *
- * Not modelled: the time a byte takes on the wire, password commands, the controller's own program
- * memory.
+ * Not modelled: the time a byte takes on the wire, polling of the input port into the status register
+ * (C1h, C2h), the dump of the controller's program memory (ACh).
  */
 #include "hw/input/i8042.h"
 
@@ -23,11 +23,18 @@ enum { KBC_CFG_KBD_INT = 0x01, KBC_CFG_AUX_INT = 0x02, KBC_CFG_SYS = 0x04, KBC_C
 enum { KBC_OUT_NO_RESET = 0x01, KBC_OUT_A20 = 0x02, KBC_OUT_KBD_OBF = 0x10, KBC_OUT_AUX_OBF = 0x20,
        KBC_OUT_FIXED = 0xc1 };
 enum { KBC_READ_RAM = 0x20, KBC_READ_RAM_LAST = 0x3f, KBC_WRITE_RAM = 0x60, KBC_WRITE_RAM_LAST = 0x7f,
+       KBC_PASSWORD_TEST = 0xa4, KBC_PASSWORD_LOAD = 0xa5, KBC_PASSWORD_ON = 0xa6,
        KBC_AUX_OFF = 0xa7, KBC_AUX_ON = 0xa8, KBC_AUX_TEST = 0xa9, KBC_SELF_TEST = 0xaa, KBC_KBD_TEST = 0xab,
        KBC_KBD_OFF = 0xad, KBC_KBD_ON = 0xae, KBC_READ_INPUT = 0xc0, KBC_READ_OUTPUT = 0xd0,
        KBC_WRITE_OUTPUT = 0xd1, KBC_WRITE_OBF = 0xd2, KBC_WRITE_AUX_OBF = 0xd3, KBC_WRITE_AUX = 0xd4,
-       KBC_A20_OFF = 0xdd, KBC_A20_ON = 0xdf, KBC_PULSE = 0xf0 };
+       KBC_A20_OFF = 0xdd, KBC_A20_ON = 0xdf, KBC_TEST_INPUTS = 0xe0, KBC_PULSE = 0xf0 };
+/* Places of the controller's RAM that the password has: bytes for the host when it is on and when it
+ * has been typed, and two make codes that do not count. */
+enum { KBC_RAM_ON = 0x13, KBC_RAM_OFF = 0x14, KBC_RAM_SKIP1 = 0x16, KBC_RAM_SKIP2 = 0x17 };
+enum { KBC_PASSWORD_THERE = 0xfa, KBC_PASSWORD_NONE = 0xf1 };
 /* clang-format on */
+
+#define PASSWORD_MAX 7
 
 #define IRQ_KBD 1
 #define IRQ_AUX 12
@@ -43,6 +50,10 @@ struct i8042 {
     uint8_t outport;     /* as written: reset and A20 bits */
     uint8_t command;     /* waits for a byte at port 60h; 0: none */
     bool release;        /* translation: a break code F0 has been seen */
+
+    uint8_t password[PASSWORD_MAX + 1]; /* make codes, a zero ends them */
+    uint8_t typed;                      /* how many of them have been */
+    bool locked;                        /* until all of them have */
 };
 
 static struct i8042 *kbc_of(struct device *dev)
@@ -94,6 +105,39 @@ static uint8_t translate(struct i8042 *s, uint8_t byte)
     return code;
 }
 
+/* --- the password ----------------------------------------------------------------------------- */
+
+/* A byte of the new one. */
+static void load_password(struct i8042 *s, uint8_t byte)
+{
+    s->password[s->typed] = s->typed < PASSWORD_MAX ? byte : 0;
+    if (byte) {
+        s->typed = (uint8_t)MIN(s->typed + 1, PASSWORD_MAX);
+        s->command = KBC_PASSWORD_LOAD; /* more to come */
+    }
+}
+
+/* If it wants to know, the host is told with a byte of its choice. */
+static void tell_host(struct i8042 *s, unsigned place)
+{
+    if (s->ram[place]) {
+        put_obf(s, s->ram[place], false);
+    }
+}
+
+/* Keys come here and not to the host. */
+static void try_password(struct i8042 *s, uint8_t code)
+{
+    if (code & 0x80 || code == s->ram[KBC_RAM_SKIP1] || code == s->ram[KBC_RAM_SKIP2]) {
+        return;
+    }
+    s->typed = code == s->password[s->typed] ? s->typed + 1 : code == s->password[0];
+    if (!s->password[s->typed]) {
+        s->locked = false;
+        tell_host(s, KBC_RAM_OFF);
+    }
+}
+
 static bool take_keyboard(struct i8042 *s)
 {
     while (s->kbd.port.count && !(s->ram[0] & KBC_CFG_KBD_OFF)) {
@@ -103,8 +147,15 @@ static bool take_keyboard(struct i8042 *s)
             s->release = true;
             continue;
         }
-        put_obf(s, translated ? translate(s, byte) : byte, false);
-        return true;
+        byte = translated ? translate(s, byte) : byte;
+        if (!s->locked) {
+            put_obf(s, byte, false);
+            return true;
+        }
+        try_password(s, byte);
+        if (s->status & KBC_STS_OBF) {
+            return true;
+        }
     }
     return false;
 }
@@ -117,7 +168,7 @@ static void fill(void *opaque)
     if ((s->status & KBC_STS_OBF) || take_keyboard(s)) {
         return;
     }
-    if (s->mouse.port.count && !(s->ram[0] & KBC_CFG_AUX_OFF)) {
+    if (s->mouse.port.count && !(s->ram[0] & KBC_CFG_AUX_OFF) && !s->locked) {
         put_obf(s, ps2_take(&s->mouse.port), true);
     }
 }
@@ -156,55 +207,121 @@ static void config_written(struct i8042 *s)
     fill(s);
 }
 
+static void switch_aux(struct i8042 *s, uint8_t cmd)
+{
+    set_config_bit(s, KBC_CFG_AUX_OFF, cmd == KBC_AUX_OFF);
+}
+
+static void switch_kbd(struct i8042 *s, uint8_t cmd)
+{
+    set_config_bit(s, KBC_CFG_KBD_OFF, cmd == KBC_KBD_OFF);
+}
+
+static void self_test(struct i8042 *s, uint8_t cmd)
+{
+    s->ram[0] |= KBC_CFG_SYS;
+    s->status |= KBC_STS_SYS;
+    put_obf(s, 0x55, false);
+}
+
+static void test_line(struct i8042 *s, uint8_t cmd)
+{
+    put_obf(s, 0, false);
+}
+
+static void read_input(struct i8042 *s, uint8_t cmd)
+{
+    put_obf(s, 0x80, false);
+}
+
+static void read_output(struct i8042 *s, uint8_t cmd)
+{
+    put_obf(s, read_outport(s), false);
+}
+
+static void switch_a20(struct i8042 *s, uint8_t cmd)
+{
+    write_outport(s, (uint8_t)(KBC_OUT_NO_RESET | (cmd == KBC_A20_ON ? KBC_OUT_A20 : 0)));
+}
+
+/* The clock lines, which the controller holds to stop a device. */
+static void test_inputs(struct i8042 *s, uint8_t cmd)
+{
+    bool kbd = !(s->ram[0] & KBC_CFG_KBD_OFF), aux = !(s->ram[0] & KBC_CFG_AUX_OFF);
+
+    put_obf(s, (uint8_t)(kbd | aux << 1), false);
+}
+
+static void password_test(struct i8042 *s, uint8_t cmd)
+{
+    put_obf(s, s->password[0] ? KBC_PASSWORD_THERE : KBC_PASSWORD_NONE, false);
+}
+
+static void password_load(struct i8042 *s, uint8_t cmd)
+{
+    s->typed = 0;
+    s->command = cmd;
+}
+
+static void password_on(struct i8042 *s, uint8_t cmd)
+{
+    if (s->password[0]) {
+        s->locked = true;
+        s->typed = 0;
+        tell_host(s, KBC_RAM_ON);
+    }
+}
+
+static void read_ram(struct i8042 *s, uint8_t cmd)
+{
+    put_obf(s, s->ram[cmd & 0x1f], false);
+}
+
+static void expect_parameter(struct i8042 *s, uint8_t cmd)
+{
+    s->command = cmd;
+}
+
+static void pulse(struct i8042 *s, uint8_t cmd)
+{
+    if (!(cmd & KBC_OUT_NO_RESET)) {
+        runstate_request_reset(RESET_REASON_GUEST_WARM);
+    }
+}
+
+static const struct {
+    uint8_t first, last;
+    void (*run)(struct i8042 *s, uint8_t cmd);
+} commands[] = {
+    {KBC_READ_RAM, KBC_READ_RAM_LAST, read_ram},
+    {KBC_WRITE_RAM, KBC_WRITE_RAM_LAST, expect_parameter},
+    {KBC_PASSWORD_TEST, KBC_PASSWORD_TEST, password_test},
+    {KBC_PASSWORD_LOAD, KBC_PASSWORD_LOAD, password_load},
+    {KBC_PASSWORD_ON, KBC_PASSWORD_ON, password_on},
+    {KBC_AUX_OFF, KBC_AUX_ON, switch_aux},
+    {KBC_AUX_TEST, KBC_AUX_TEST, test_line},
+    {KBC_SELF_TEST, KBC_SELF_TEST, self_test},
+    {KBC_KBD_TEST, KBC_KBD_TEST, test_line},
+    {KBC_KBD_OFF, KBC_KBD_ON, switch_kbd},
+    {KBC_READ_INPUT, KBC_READ_INPUT, read_input},
+    {KBC_READ_OUTPUT, KBC_READ_OUTPUT, read_output},
+    {KBC_WRITE_OUTPUT, KBC_WRITE_AUX, expect_parameter},
+    {KBC_A20_OFF, KBC_A20_OFF, switch_a20},
+    {KBC_A20_ON, KBC_A20_ON, switch_a20},
+    {KBC_TEST_INPUTS, KBC_TEST_INPUTS, test_inputs},
+    {KBC_PULSE, 0xff, pulse},
+};
+
 static void run_command(struct i8042 *s, uint8_t cmd)
 {
     s->command = 0;
-    if (cmd >= KBC_READ_RAM && cmd <= KBC_READ_RAM_LAST) {
-        put_obf(s, s->ram[cmd & 0x1f], false);
-        return;
-    }
-    if ((cmd >= KBC_WRITE_RAM && cmd <= KBC_WRITE_RAM_LAST) ||
-        (cmd >= KBC_WRITE_OUTPUT && cmd <= KBC_WRITE_AUX)) {
-        s->command = cmd;
-        return;
-    }
-    if (cmd >= KBC_PULSE) {
-        if (!(cmd & KBC_OUT_NO_RESET)) {
-            runstate_request_reset(RESET_REASON_GUEST_WARM);
+    for (unsigned i = 0; i < ARRAY_SIZE(commands); i++) {
+        if (cmd >= commands[i].first && cmd <= commands[i].last) {
+            commands[i].run(s, cmd);
+            return;
         }
-        return;
     }
-    switch (cmd) {
-    case KBC_AUX_OFF:
-    case KBC_AUX_ON:
-        set_config_bit(s, KBC_CFG_AUX_OFF, cmd == KBC_AUX_OFF);
-        break;
-    case KBC_KBD_OFF:
-    case KBC_KBD_ON:
-        set_config_bit(s, KBC_CFG_KBD_OFF, cmd == KBC_KBD_OFF);
-        break;
-    case KBC_SELF_TEST:
-        s->ram[0] |= KBC_CFG_SYS;
-        s->status |= KBC_STS_SYS;
-        put_obf(s, 0x55, false);
-        break;
-    case KBC_AUX_TEST:
-    case KBC_KBD_TEST:
-        put_obf(s, 0, false);
-        break;
-    case KBC_READ_INPUT:
-        put_obf(s, 0x80, false);
-        break;
-    case KBC_READ_OUTPUT:
-        put_obf(s, read_outport(s), false);
-        break;
-    case KBC_A20_OFF:
-    case KBC_A20_ON:
-        write_outport(s, (uint8_t)(KBC_OUT_NO_RESET | (cmd == KBC_A20_ON ? KBC_OUT_A20 : 0)));
-        break;
-    default:
-        guest_error("i8042: unknown command %#x", cmd);
-    }
+    guest_error("i8042: unknown command %#x", cmd);
 }
 
 static void run_parameter(struct i8042 *s, uint8_t val)
@@ -213,6 +330,9 @@ static void run_parameter(struct i8042 *s, uint8_t val)
 
     s->command = 0;
     switch (cmd) {
+    case KBC_PASSWORD_LOAD:
+        load_password(s, val);
+        break;
     case KBC_WRITE_OUTPUT:
         write_outport(s, val);
         break;
@@ -321,7 +441,8 @@ static void i8042_reset(struct device *dev, enum reset_kind kind)
     s->ram[0] = KBC_CFG_KBD_INT | KBC_CFG_AUX_INT;
     s->status = KBC_STS_CMD | KBC_STS_UNLOCKED;
     s->obf = s->command = 0;
-    s->release = false;
+    s->release = s->locked = false;
+    s->typed = s->password[0] = 0;
     s->outport = KBC_OUT_A20;
     ps2_keyboard_reset(&s->kbd);
     ps2_mouse_reset(&s->mouse);
@@ -334,12 +455,15 @@ static int i8042_post_load(void *state, unsigned version, struct error **err)
     struct i8042 *s = state;
 
     irq_set(s->a20, !!(s->outport & KBC_OUT_A20));
+    s->typed = MIN(s->typed, (uint8_t)PASSWORD_MAX);
+    s->password[PASSWORD_MAX] = 0;
     return 0;
 }
 
 static const struct vmstate i8042_vmstate = {
     .name = "i8042",
-    .version = 1,
+    .version = 2,
+    .min_version = 2,
     .post_load = i8042_post_load,
     .fields =
         (const struct vm_field[]){
@@ -349,6 +473,9 @@ static const struct vmstate i8042_vmstate = {
             VM_U8(struct i8042, outport),
             VM_U8(struct i8042, command),
             VM_BOOL(struct i8042, release),
+            VM_BUFFER(struct i8042, password),
+            VM_U8(struct i8042, typed),
+            VM_BOOL(struct i8042, locked),
             VM_STRUCT(struct i8042, kbd, &ps2_keyboard_vmstate),
             VM_STRUCT(struct i8042, mouse, &ps2_mouse_vmstate),
             VM_END,

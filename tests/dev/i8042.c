@@ -70,6 +70,16 @@ static void mouse(uint8_t byte)
     ck_assert_uint_eq(next(true), 0xfa);
 }
 
+static void press(unsigned key)
+{
+    input_send_key(key, true);
+}
+
+static void release(unsigned key)
+{
+    input_send_key(key, false);
+}
+
 START_TEST(test_controller)
 {
     setup();
@@ -125,6 +135,59 @@ START_TEST(test_controller)
 }
 END_TEST
 
+START_TEST(test_password)
+{
+    setup();
+    command1(0x60, 0x45);
+    command(0xa4);
+    EXPECT(false, 0xf1);
+    command(0xa6); /* there is none */
+    press(KEY_A);
+    release(KEY_A);
+    EXPECT(false, 0x1e, 0x9e);
+    command1(0x73, 0x77); /* bytes for the host, keys that do not count */
+    command1(0x74, 0x88);
+    command1(0x76, KEY_LEFTSHIFT);
+    command(0xa5);
+    outb(0x60, KEY_A);
+    outb(0x60, KEY_B);
+    outb(0x60, 0);
+    command(0xa4);
+    EXPECT(false, 0xfa);
+    command(0xa6);
+    EXPECT(false, 0x77);
+    dev_check_vmstate(dev);
+    static const unsigned keys[] = {KEY_C, KEY_A, KEY_A, KEY_LEFTSHIFT, KEY_B};
+    for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
+        ck_assert_uint_eq(inb(0x64) & 1, 0);
+        press(keys[i]);
+        if (i + 1 < ARRAY_SIZE(keys))
+            release(keys[i]);
+    }
+    EXPECT(false, 0x88);
+    press(KEY_D);
+    EXPECT(false, 0x20);
+    command(0xa5); /* one that is too long: cut */
+    for (unsigned i = 0; i < 20; i++)
+        outb(0x60, KEY_X);
+    outb(0x60, 0);
+    command(0xa6);
+    EXPECT(false, 0x77);
+    for (unsigned i = 0; i < 7; i++) {
+        ck_assert_uint_eq(inb(0x64) & 1, 0);
+        press(KEY_X);
+        release(KEY_X);
+    }
+    EXPECT(false, 0x88, 0xad);
+    command(0xe0); /* clock lines */
+    EXPECT(false, 3);
+    command(0xad);
+    command(0xe0);
+    EXPECT(false, 2);
+    device_free(dev);
+}
+END_TEST
+
 START_TEST(test_keyboard_commands)
 {
     setup();
@@ -170,16 +233,6 @@ START_TEST(test_keyboard_commands)
     device_free(dev);
 }
 END_TEST
-
-static void press(unsigned key)
-{
-    input_send_key(key, true);
-}
-
-static void release(unsigned key)
-{
-    input_send_key(key, false);
-}
 
 /* The keyboard's set, without translation. */
 static void scan_set(uint8_t set)
@@ -689,6 +742,6 @@ START_TEST(test_fuzz)
 }
 END_TEST
 
-TEST_MAIN("i8042", test_controller, test_keyboard_commands, test_keys, test_print_and_pause,
-          test_sets, test_translation, test_set3, test_leds, test_queue, test_keys_and_commands,
-          test_mouse, test_mouse_modes, test_wheel, test_fuzz)
+TEST_MAIN("i8042", test_controller, test_password, test_keyboard_commands, test_keys,
+          test_print_and_pause, test_sets, test_translation, test_set3, test_leds, test_queue,
+          test_keys_and_commands, test_mouse, test_mouse_modes, test_wheel, test_fuzz)

@@ -162,13 +162,23 @@ static void fd_close(struct chardev *chr)
 
 static bool stdio_taken;
 
-static int stdio_open(struct chardev *chr, const struct chardev_opts *opts, struct error **err)
+int chardev_take_stdio(struct error **err)
 {
     if (stdio_taken) {
         error_set(err, "stdio is in use already; share it with mon:stdio or a mux chardev");
         return -EBUSY;
     }
     stdio_taken = true;
+    return 0;
+}
+
+static int stdio_open(struct chardev *chr, const struct chardev_opts *opts, struct error **err)
+{
+    int ret = chardev_take_stdio(err);
+
+    if (ret < 0) {
+        return ret;
+    }
     terminal_raw(STDIN_FILENO, opts->signal);
     fd_start(fd_of(chr), STDIN_FILENO, STDOUT_FILENO);
     return 0;

@@ -28,6 +28,7 @@
 #include "system/object.h"
 #include "system/options.h"
 #include "system/runstate.h"
+#include "ui/frontend.h"
 #include "ui/vnc.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -311,6 +312,25 @@ static int choose_memory(struct options *o, struct error **err)
     return 0;
 }
 
+/* Nothing was said about how to get at the guest. */
+static bool alone(const struct options *o)
+{
+    return !o->serials->len && !o->monitors->len && !o->vncs->len && !o->daemonize &&
+           !o->cfg.no_defaults;
+}
+
+static int start_frontends(const struct options *o, struct error **err)
+{
+    const struct frontend_config config = {o->cfg.name, o->full_screen};
+    const char *text = o->display;
+    int ret = start_vnc(o, err);
+
+    if (!text && (o->cfg.nographic || o->daemonize)) {
+        text = "none";
+    }
+    return ret < 0 ? ret : frontend_start(text, &config, alone(o), err);
+}
+
 static int build_machine(struct options *o, struct error **err)
 {
     static struct reset_handler cpus = {.reset = reset_cpus};
@@ -349,7 +369,7 @@ static int build_machine(struct options *o, struct error **err)
     }
     device_hotplug_begin();
     reset_handler_add(&cpus);
-    if (make_monitors(o, err) < 0 || start_gdbstub(o, err) < 0 || start_vnc(o, err) < 0) {
+    if (make_monitors(o, err) < 0 || start_gdbstub(o, err) < 0 || start_frontends(o, err) < 0) {
         return -EINVAL;
     }
     return accel_start(err);
@@ -434,6 +454,7 @@ int main(int argc, char **argv)
     } else {
         status = run(&o);
         monitor_flush();
+        frontend_stop();
         vnc_cleanup();
         vcpu_gate_shutdown();
         accel_stop();

@@ -5,6 +5,8 @@
  * image of the first disk.
  */
 #include "system/options.h"
+#include "ui/frontend.h"
+#include "ui/keymap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -366,6 +368,7 @@ FLAG_OPTION(stopped, start_stopped, true)
 FLAG_OPTION(usb, cfg.usb, true)
 FLAG_OPTION(snapshot, snapshot, true)
 FLAG_OPTION(daemonize, daemonize, true)
+FLAG_OPTION(full_screen, full_screen, true)
 FLAG_OPTION(no_acpi, cfg.acpi, false)
 FLAG_OPTION(no_hpet, cfg.hpet, false)
 STRING_OPTION(gdb, gdb)
@@ -618,22 +621,27 @@ static int set_vga(struct options *o, const char *arg, struct error **err)
     return o->cfg.vga ? 0 : -EINVAL;
 }
 
-/* "vnc=:1,password=on" is -vnc ":1,password=on". */
-static int set_display(struct options *o, const char *arg, struct error **err)
+static int set_keyboard(struct options *o, const char *arg, struct error **err)
 {
     if (asks_for_help(arg)) {
-        print_and_exit(g_string_new("none   the screen is not shown\n"
-                                    "vnc    a VNC server: vnc=ADDRESS,... as -vnc ADDRESS,...\n"));
+        GString *text = g_string_new(NULL);
+        keymap_help(text);
+        print_and_exit(text);
     }
-    if (g_str_has_prefix(arg, "vnc=")) {
-        return append(o->vncs, arg + 4);
+    return keymap_set(arg, err);
+}
+
+static int set_display(struct options *o, const char *arg, struct error **err)
+{
+    const char *options;
+
+    if (asks_for_help(arg)) {
+        GString *text = g_string_new(NULL);
+        frontend_help(text);
+        print_and_exit(text);
     }
-    if (strcmp(arg, "none")) {
-        error_set(err, "-display %s: there are none and vnc=ADDRESS", arg);
-        return -EINVAL;
-    }
-    o->display_none = true;
-    return 0;
+    o->display = arg;
+    return frontend_find(arg, &options, err) ? 0 : -EINVAL;
 }
 
 static int set_floppy(struct options *o, const char *arg, struct error **err)
@@ -904,7 +912,9 @@ static const struct option_row rows[] = {
     {"gdb",        "CHARDEV",   "wait for a debugger: tcp::PORT, unix:PATH, stdio, chardev:ID, none", set_gdb},
     {"s",          NULL,        "as -gdb tcp::1234", set_gdb_default},
     {"nographic",  NULL,        "no display; serial port and monitor on this terminal", set_nographic},
-    {"display",    "none|vnc=ADDRESS[,...]", "how the screen is shown", set_display},
+    {"display",    "sdl|curses|vnc=ADDRESS|none[,...]", "how the screen is shown; not given: a window if there is a window system", set_display},
+    {"k",          "LAYOUT",    "keyboard layout of the guest (de, fr-ch ...), for users whose keys are known by their characters", set_keyboard},
+    {"full-screen", NULL,       "the window without a frame", set_full_screen},
     {"vnc",        "[HOST]:DISPLAY|unix:PATH|none[,password=on,password-secret=,tls-creds=,websocket=on|PORT,share=,to=,...]", "VNC server; without a HOST for this machine only", set_vnc},
     {"vga",        "CARD",      "graphics card", set_vga},
     {"audiodev",   "none,id=ID", "where sound goes", set_audiodev},

@@ -55,7 +55,7 @@ bool text_screen_take(const struct display_source *source, struct text_screen *t
     if (m.kind != DISPLAY_TEXT || (uint64_t)m.columns * m.rows > CELLS_MAX) {
         return false;
     }
-    *t = (struct text_screen){m.columns, m.rows, NULL, -1, -1};
+    *t = (struct text_screen){m.columns, m.rows, NULL, -1, -1, m.blink};
     t->cells = g_new0(struct text_cell, (gsize)m.columns * m.rows);
     for (unsigned i = 0; i < m.columns * m.rows; i++) {
         unsigned x = i % m.columns, y = i / m.columns;

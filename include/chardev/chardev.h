@@ -178,4 +178,7 @@ bool chardev_flush(struct chardev *chr); /* true: all is out */
 /* Registers the resolver of PROP_CHARDEV. */
 void chardev_init(void);
 
+/* The terminal, for a user other than a chardev; for good. -EBUSY with err: it has one. */
+int chardev_take_stdio(struct error **err);
+
 #endif

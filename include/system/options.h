@@ -31,7 +31,8 @@ struct options {
     const char *gdb;          /* short form */
     bool start_stopped;       /* -S */
     bool snapshot; /* every drive */
-    bool display_none;
+    const char *display; /* of -display; NULL: not given */
+    bool full_screen;
     bool daemonize;
     bool lock_memory; /* -overcommit mem-lock=on */
     GPtrArray *vncs; /* texts of -vnc */

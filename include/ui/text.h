@@ -13,6 +13,7 @@ struct text_screen {
     unsigned columns, rows;
     struct text_cell *cells; /* rows without gaps */
     int cursor_x, cursor_y;  /* -1: none on the screen */
+    bool blink;              /* attribute bit 7 blinks, else it makes the background bright */
 };
 
 /* False unless the adapter is in text mode. Free with text_screen_free(). */

@@ -9,6 +9,9 @@
 
 #include "hw/core/lock.h"
 #include "system/runstate.h"
+#include "ui/keymap.h"
+
+#include <linux/input-event-codes.h>
 
 #define BATCH      32u                   /* events of a section */
 #define BATCH_US   5000                  /* between sections */
@@ -222,6 +225,80 @@ void vnc_input_key(struct vnc_client *c, unsigned code, bool down)
     if (code) {
         add_event(c, &(struct vnc_event){.is_key = true, .down = down, .code = (uint16_t)code});
     }
+}
+
+/* Keys that choose between the characters of others. */
+static const struct {
+    uint16_t code;
+    uint8_t modifier;
+} modifiers[] = {{KEY_LEFTSHIFT, KEYMAP_SHIFT},
+                 {KEY_RIGHTSHIFT, KEYMAP_SHIFT},
+                 {KEY_RIGHTALT, KEYMAP_ALTGR}};
+
+static void note_modifier(struct vnc_input *in, unsigned code, bool down)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(modifiers); i++) {
+        if (modifiers[i].code == code) {
+            in->held = (uint8_t)(down ? in->held | 1u << i : in->held & ~(1u << i));
+        }
+    }
+}
+
+static bool is_letter(uint32_t keysym)
+{
+    return (keysym | 0x20) >= 'a' && (keysym | 0x20) <= 'z';
+}
+
+/* Those that must not be down for this key, and are; those that must, and are not. Caps Lock is the
+ * guest's business. */
+static void wrong_modifiers(const struct vnc_input *in, uint32_t keysym,
+                            const struct keymap_key *key, unsigned *extra, unsigned *missing)
+{
+    bool caps = is_letter(keysym) && (vnc_input_leds() & INPUT_LED_CAPS);
+    unsigned held = 0;
+
+    *extra = *missing = 0;
+    if (keysym <= ' ' || (keysym >= 0xfe00 && keysym <= 0xffff) || caps) {
+        return;
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(modifiers); i++) {
+        bool wanted = (key->modifiers & modifiers[i].modifier) || is_letter(keysym);
+        if (in->held >> i & 1) {
+            held |= modifiers[i].modifier;
+            *extra |= wanted ? 0 : 1u << i;
+        }
+    }
+    *missing = key->modifiers & ~held;
+}
+
+static void press_modifiers(struct vnc_client *c, unsigned extra, unsigned missing, bool before)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(modifiers); i++) {
+        if (extra >> i & 1) {
+            vnc_input_key(c, modifiers[i].code, !before);
+        } else if (missing & modifiers[i].modifier) {
+            missing &= ~(unsigned)modifiers[i].modifier;
+            vnc_input_key(c, modifiers[i].code, before);
+        }
+    }
+}
+
+/* A user with another layout than the guest's holds other modifiers for the same character. */
+void vnc_input_keysym(struct vnc_client *c, uint32_t keysym, bool down)
+{
+    struct keymap_key key;
+    unsigned extra = 0, missing = 0;
+
+    if (!keymap_find(keysym, &key)) {
+        return;
+    }
+    note_modifier(&c->input, key.code, down);
+    if (down) {
+        wrong_modifiers(&c->input, keysym, &key, &extra, &missing);
+    }
+    press_modifiers(c, extra, missing, true);
+    vnc_input_key(c, key.code, down);
+    press_modifiers(c, extra, missing, false);
 }
 
 /* Movements, relative ones too, may be lost on the way but for where they end. */

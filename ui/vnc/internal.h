@@ -188,6 +188,7 @@ struct vnc_input {
     int x, y;                   /* pointer, as last sent */
     bool placed;                /* they are known */
     bool absolute;              /* what the client was told */
+    uint8_t held;               /* modifiers the user has down: bits of input.c's table */
 };
 
 struct vnc_client {
@@ -316,6 +317,8 @@ unsigned vnc_input_leds(void);
 void vnc_input_init(struct vnc_client *c);
 void vnc_input_fini(struct vnc_client *c); /* lets go of what it holds */
 void vnc_input_key(struct vnc_client *c, unsigned code, bool down);
+/* By what the key means; the guest's layout is that of -k. */
+void vnc_input_keysym(struct vnc_client *c, uint32_t keysym, bool down);
 void vnc_input_pointer(struct vnc_client *c, unsigned buttons, unsigned x, unsigned y);
 bool vnc_input_full(const struct vnc_client *c);
 /* A PC's scan code of set 1, with bit 7 for those behind E0h, as Linux's; 0: none. */

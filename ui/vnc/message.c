@@ -9,7 +9,6 @@
 #include "hw/core/lock.h"
 #include "system/runstate.h"
 #include "ui/display.h"
-#include "ui/keysym.h"
 
 #define FENCE_DATA_MAX 64u
 #define CONTROL_MAX    KIB(64) /* unread answers; then nothing more is read */
@@ -164,7 +163,7 @@ static ssize_t set_desktop_size(struct vnc_client *c, const uint8_t *m, size_t l
 
 static ssize_t key(struct vnc_client *c, const uint8_t *m, size_t len)
 {
-    vnc_input_key(c, keysym_to_key(ld_be32(m + 4)), m[1] != 0);
+    vnc_input_keysym(c, ld_be32(m + 4), m[1] != 0);
     return 8;
 }
 
@@ -198,7 +197,11 @@ static ssize_t extended_key(struct vnc_client *c, const uint8_t *m, size_t len)
         return 0;
     }
     unsigned code = vnc_scancode_to_key(ld_be32(m + 8));
-    vnc_input_key(c, code ? code : keysym_to_key(ld_be32(m + 4)), ld_be16(m + 2) != 0);
+    if (code) {
+        vnc_input_key(c, code, ld_be16(m + 2) != 0);
+    } else {
+        vnc_input_keysym(c, ld_be32(m + 4), ld_be16(m + 2) != 0);
+    }
     return 12;
 }
 

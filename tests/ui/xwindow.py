@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""A virtual X server with a window manager, and the windows in it, for tests."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+
+TOOLS = ('Xvfb', 'xdotool', 'import', 'openbox')
+
+
+def missing():
+    """The first tool that is not there, or None."""
+    return next((tool for tool in TOOLS if not shutil.which(tool)), None)
+
+
+class XServer:
+    """Xvfb on a free display, which DISPLAY names as long as it runs."""
+
+    def __init__(self, size='1600x1000x24'):
+        out, number = os.pipe()
+        self.process = subprocess.Popen(
+            ['Xvfb', '-displayfd', str(number), '-screen', '0', size, '-nolisten', 'tcp'],
+            pass_fds=(number,), stderr=subprocess.DEVNULL)
+        os.close(number)
+        with os.fdopen(out) as pipe:
+            self.display = ':' + pipe.readline().strip()
+        self.manager = None
+
+    def __enter__(self):
+        os.environ['DISPLAY'] = self.display
+        os.environ.pop('WAYLAND_DISPLAY', None)
+        self.manager = subprocess.Popen(['openbox', '--sm-disable'], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        return self
+
+    def __exit__(self, *unused):
+        os.environ.pop('DISPLAY', None)
+        for process in (self.manager, self.process):
+            process.terminate()
+            process.wait()
+
+
+def xdotool(*args):
+    return subprocess.run(['xdotool', *map(str, args)], check=False, text=True,
+                          stdout=subprocess.PIPE).stdout.split('\n')[:-1]
+
+
+def find(title):
+    """The window whose title matches, or None."""
+    found = xdotool('search', '--name', title)
+    return found[0] if found else None
+
+
+def geometry(window):
+    lines = dict(line.split('=') for line in xdotool('getwindowgeometry', '--shell', window))
+    return int(lines['WIDTH']), int(lines['HEIGHT'])
+
+
+def picture(window, path):
+    """Save what the window shows as PPM."""
+    subprocess.run(['import', '-silent', '-window', window, '-depth', '8', 'ppm:' + path],
+                   check=True)
+
+
+class ClientMessage(ctypes.Structure):
+    _fields_ = [('type', ctypes.c_int), ('serial', ctypes.c_ulong), ('send_event', ctypes.c_int),
+                ('display', ctypes.c_void_p), ('window', ctypes.c_ulong),
+                ('message_type', ctypes.c_ulong), ('format', ctypes.c_int),
+                ('data', ctypes.c_long * 5), ('padding', ctypes.c_long * 24)]
+
+
+def close(window):
+    """Ask as a window manager does whose button is clicked."""
+    x11 = ctypes.CDLL('libX11.so.6')
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    x11.XInternAtom.restype = ctypes.c_ulong
+    display = ctypes.c_void_p(x11.XOpenDisplay(None))
+    event = ClientMessage(33, 0, 1, display, int(window),
+                          x11.XInternAtom(display, b'WM_PROTOCOLS', 0), 32)
+    event.data[0] = x11.XInternAtom(display, b'WM_DELETE_WINDOW', 0)
+    x11.XSendEvent(display, ctypes.c_ulong(int(window)), 0, 0, ctypes.byref(event))
+    x11.XCloseDisplay(display)

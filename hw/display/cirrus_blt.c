@@ -34,15 +34,25 @@ static uint8_t minterms_of(uint8_t rop)
     return 0xa; /* undefined: leaves the destination alone */
 }
 
-#define MINTERM_COPY 0xc
-#define ALL_BITS     UINT32_MAX /* no pattern: bits do not repeat */
+#define ALL_BITS UINT32_MAX /* no pattern: bits do not repeat */
 
-static uint8_t combine(uint8_t minterms, uint8_t src, uint8_t dst)
+/* Of as many bits as a word has. */
+static inline uint64_t combine(uint8_t minterms, uint64_t src, uint64_t dst)
 {
-    uint8_t m0 = -(minterms & 1), m1 = -(minterms >> 1 & 1);
-    uint8_t m2 = -(minterms >> 2 & 1), m3 = -(minterms >> 3 & 1);
+    uint64_t m0 = -(uint64_t)(minterms & 1), m1 = -(uint64_t)(minterms >> 1 & 1);
+    uint64_t m2 = -(uint64_t)(minterms >> 2 & 1), m3 = -(uint64_t)(minterms >> 3 & 1);
 
-    return (uint8_t)((m0 & ~src & ~dst) | (m1 & ~src & dst) | (m2 & src & ~dst) | (m3 & src & dst));
+    return (m0 & ~src & ~dst) | (m1 & ~src & dst) | (m2 & src & ~dst) | (m3 & src & dst);
+}
+
+static void combine_bytes(uint8_t minterms, const uint8_t *src, uint8_t *dst, uint32_t n)
+{
+    for (; n >= 8; n -= 8, src += 8, dst += 8) {
+        st_le64(dst, combine(minterms, ld_le64(src), ld_le64(dst)));
+    }
+    for (; n > 0; n--, src++, dst++) {
+        *dst = (uint8_t)combine(minterms, *src, *dst);
+    }
 }
 
 /* --- video memory --------------------------------------------------------------------------------- */
@@ -93,7 +103,7 @@ static void write_transparent(struct cirrus *s, const struct cirrus_blt *b, cons
         uint8_t result[4] = {0};
 
         for (uint32_t i = 0; i < n; i++) {
-            result[i] = combine(b->minterms, src[x + i], *byte_at(s, b->dst + x + i));
+            result[i] = (uint8_t)combine(b->minterms, src[x + i], *byte_at(s, b->dst + x + i));
         }
         for (uint32_t i = 0; i < n && !is_key(b, result); i++) {
             *byte_at(s, b->dst + x + i) = result[i];
@@ -106,16 +116,16 @@ static void write_row(struct cirrus *s, const struct cirrus_blt *b, const struct
                       uint32_t first)
 {
     uint32_t addr = b->dst & (s->vga.vram_size - 1);
+    bool fits = range_fits(addr, b->width, s->vga.vram_size);
 
     if (b->mode & BLT_TRANSPARENT && !(b->mode & BLT_EXPAND)) {
         write_transparent(s, b, row->src, first);
-    } else if (b->minterms == MINTERM_COPY && !(b->mode & BLT_TRANSPARENT) &&
-               range_fits(addr, b->width, s->vga.vram_size)) {
-        memcpy(byte_at(s, addr + first), row->src + first, b->width - first);
+    } else if (fits && !(b->mode & BLT_TRANSPARENT)) {
+        combine_bytes(b->minterms, row->src + first, byte_at(s, addr + first), b->width - first);
     } else {
         for (uint32_t x = first; x < b->width; x++) {
             uint8_t *p = byte_at(s, b->dst + x);
-            *p = row->keep[x] ? *p : combine(b->minterms, row->src[x], *p);
+            *p = row->keep[x] ? *p : (uint8_t)combine(b->minterms, row->src[x], *p);
         }
     }
     cirrus_mark(s, b->dst, b->width);
@@ -268,7 +278,7 @@ static void copy_stepwise(struct cirrus *s, const struct cirrus_blt *b)
             write_transparent(s, &one, src, 0);
         } else {
             uint8_t *p = byte_at(s, one.dst);
-            *p = combine(b->minterms, src[0], *p);
+            *p = (uint8_t)combine(b->minterms, src[0], *p);
         }
     }
     cirrus_mark(s, b->dst, b->width);

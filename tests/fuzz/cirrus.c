@@ -57,8 +57,18 @@ static void indexed(uint16_t port, uint8_t index)
     outb(port + 1, (uint8_t)(rnd(4) ? rnd(256) : rnd(2) ? 0 : 0xff));
 }
 
+/* BLTs are seldom so large that they take long. */
+static void keep_small(void)
+{
+    if (rnd(64)) {
+        io_port_write(0x3ce, 0x0021, 2);
+        io_port_write(0x3ce, 0x0023, 2);
+    }
+}
+
 static void registers(void)
 {
+    keep_small();
     switch (rnd(6)) {
     case 0:
         indexed(0x3c4, (uint8_t)rnd(256));
@@ -84,13 +94,11 @@ static void registers(void)
 /* All registers of a BLT, and its start. */
 static void blt(void)
 {
+    io_port_write(0x3ce, 0x0431, 2); /* no start meanwhile */
     for (uint8_t i = 0x20; i < 0x3a; i++)
         if (i != 0x31)
             indexed(0x3ce, i);
-    if (rnd(16)) { /* small enough not to take long */
-        io_port_write(0x3ce, 0x0021, 2);
-        io_port_write(0x3ce, 0x0023, 2);
-    }
+    keep_small();
     io_port_write(0x3ce, 0x0031 | rnd(4) << 9 | rnd(2) << 15, 2);
 }
 

@@ -12,12 +12,11 @@
 #define LFB  0xe0000000u
 #define REGS 0xe4000000u
 #define PORT (LFB + (uint32_t)MIB(16))
-#define SIZE ((uint32_t)MIB(4))
-#define MASK (SIZE - 1)
 
 static struct test_pci pci;
 static struct device *dev;
 static uint8_t *vram;
+static uint32_t size = (uint32_t)MIB(4);
 
 static void seq(uint8_t index, uint8_t val)
 {
@@ -57,6 +56,7 @@ static void setup(void)
     dev = dev_new("cirrus-vga");
     device_set_str(dev, "addr", "2");
     device_set_str(dev, "romfile", "");
+    device_set_str(dev, "vgamem_mb", size == MIB(4) ? "4" : "1");
     dev_realize(dev);
     config_write(SLOT, 0x10, LFB, 4);
     config_write(SLOT, 0x14, REGS, 4);
@@ -219,10 +219,10 @@ START_TEST(test_cursor)
     setup();
     viewer = display_viewer_new(display_find(dev, 0));
     packed(0x01);
-    memset(vram + SIZE - 16384, 0, 16384);
+    memset(vram + size - 16384, 0, 16384);
     for (unsigned n = 0; n < 2; n++) {
         bool large = n;
-        uint8_t *p = vram + SIZE - 16384 + 4 * 256;
+        uint8_t *p = vram + size - 16384 + 4 * 256;
         p[0] = 0xf0;
         p[large ? 8 : 128] = 0x3c;
         seq(0x12, (large ? 4 : 0) | 2);
@@ -334,7 +334,7 @@ static bool model_bit(const struct model *t, uint32_t y, uint32_t n)
         bytes = r->ext & 1 ? (bytes + 3) / 4 * 4 : bytes;
         byte = t->cpu[y * bytes + n / 8];
     } else {
-        byte = t->m[(r->src + y * bytes + n / 8) & MASK];
+        byte = t->m[(r->src + y * bytes + n / 8) & (size - 1)];
     }
     return byte >> (7 - n % 8) & 1;
 }
@@ -361,7 +361,7 @@ static bool model_source(const struct model *t, uint32_t y, uint32_t n, unsigned
         *out = t->m[((r->mode & 1 ? r->src - y * r->src_pitch - (r->width - 1)
                                   : r->src + y * r->src_pitch) +
                      x) &
-                    MASK];
+                    (size - 1)];
     }
     return true;
 }
@@ -377,7 +377,7 @@ static void model_pixel(const struct model *t, uint32_t y, uint32_t n)
 
     for (unsigned j = 0; j < bytes; j++) {
         unsigned i = back && !(r->mode & 8) ? bytes - 1 - j : j;
-        uint8_t *p = &t->m[(base + n * t->pixel + i) & MASK];
+        uint8_t *p = &t->m[(base + n * t->pixel + i) & (size - 1)];
         if (!model_source(t, y, n, i, &s))
             return;
         result[i] = rop_of(r->rop, s, *p);
@@ -393,7 +393,7 @@ static void model_pixel(const struct model *t, uint32_t y, uint32_t n)
     if (!((got ^ r->key) & care))
         return;
     for (unsigned i = 0; i < bytes; i++)
-        t->m[(base + n * t->pixel + i) & MASK] = result[i];
+        t->m[(base + n * t->pixel + i) & (size - 1)] = result[i];
 }
 
 static void model_run(struct model *t)
@@ -405,7 +405,7 @@ static void model_run(struct model *t)
     t->pixel = byte_wise ? 1 : (r->mode >> 4 & 3) + 1;
     t->skip = !(r->mode & 0xc0) ? 0 : t->pixel == 3 ? (r->skip & 31) / 3 : r->skip & 7;
     for (unsigned i = 0; i < sizeof(t->pattern); i++)
-        t->pattern[i] = t->cpu ? t->cpu[i] : t->m[((r->src & ~7u) + i) & MASK];
+        t->pattern[i] = t->cpu ? t->cpu[i] : t->m[((r->src & ~7u) + i) & (size - 1)];
     for (uint32_t y = 0; y < r->height; y++) {
         uint32_t pixels = (r->width + t->pixel - 1) / t->pixel;
         for (uint32_t n = t->skip; n < pixels; n++)
@@ -426,8 +426,8 @@ static void random_request(struct request *r)
     *r = (struct request){
         .width = 1 + random_range(random_range(8) ? 90 : 8192),
         .height = 1 + random_range(12),
-        .dst = random_range(SIZE),
-        .src = random_range(SIZE),
+        .dst = random_range(size),
+        .src = random_range(size),
         .dst_pitch = random_range(0x2000),
         .src_pitch = random_range(0x2000),
         .mode = (uint8_t)(modes[random_range(ARRAY_SIZE(modes))] | random_range(4) << 4),
@@ -440,9 +440,9 @@ static void random_request(struct request *r)
     st_le32(r->fg, dev_random());
     st_le32(r->bg, dev_random());
     if (random_range(4) == 0) /* at the end of memory */
-        r->dst = (SIZE - random_range(100)) & MASK;
+        r->dst = (size - random_range(100)) & (size - 1);
     if (random_range(3) == 0 && !(r->mode & 0xc0)) /* overlapping itself */
-        r->src = (r->dst + random_range(80) - 40) & MASK, r->src_pitch = r->dst_pitch;
+        r->src = (r->dst + random_range(80) - 40) & (size - 1), r->src_pitch = r->dst_pitch;
 }
 
 /* Bits and patterns are read before a row or everything is drawn: keep them out of what is drawn. */
@@ -451,7 +451,7 @@ static bool fair(const struct request *r)
     uint32_t span = r->height * r->dst_pitch + r->width, source = r->mode & 0x40 ? 264 : 8192;
 
     return !(r->mode & 0xc0) || r->mode & 4 ||
-           (((r->src - r->dst) & MASK) >= span && ((r->dst - r->src) & MASK) >= source);
+           (((r->src - r->dst) & (size - 1)) >= span && ((r->dst - r->src) & (size - 1)) >= source);
 }
 
 static void program(const struct request *r)
@@ -512,14 +512,15 @@ static void randomize(uint8_t *m, uint32_t n)
 
 START_TEST(test_random_blts)
 {
-    uint8_t *expected = g_malloc(SIZE), *cpu = g_malloc0(MIB(1));
+    size = (uint32_t)MIB(1);
+    uint8_t *expected = g_malloc(size), *cpu = g_malloc0(MIB(1));
     struct request r;
 
     setup();
     packed(0x01);
-    randomize(vram, SIZE);
-    memcpy(expected, vram, SIZE);
-    for (unsigned i = 0; i < 1500; i++) {
+    randomize(vram, size);
+    memcpy(expected, vram, size);
+    for (unsigned i = 0; i < 800; i++) {
         do
             random_request(&r);
         while (!fair(&r));
@@ -537,7 +538,7 @@ START_TEST(test_random_blts)
         ck_assert_uint_eq(gc_get(0x31) & 9, 0);
         struct model t = {.r = &r, .m = expected, .cpu = system ? cpu : NULL};
         model_run(&t);
-        if (memcmp(vram, expected, SIZE)) {
+        if (memcmp(vram, expected, size)) {
             uint32_t at = 0;
             while (vram[at] == expected[at])
                 at++;
@@ -557,11 +558,11 @@ END_TEST
 START_TEST(test_to_system)
 {
     struct request r = {
-        .width = 10, .height = 3, .src = SIZE - 15, .src_pitch = 20, .mode = 2, .rop = 0x0d};
+        .width = 10, .height = 3, .src = size - 15, .src_pitch = 20, .mode = 2, .rop = 0x0d};
 
     setup();
     packed(0x01);
-    randomize(vram, SIZE);
+    randomize(vram, size);
     program(&r);
     gc(0x31, 2);
     for (uint32_t y = 0; y < 3; y++) {
@@ -569,7 +570,7 @@ START_TEST(test_to_system)
             ck_assert_uint_eq(gc_get(0x31) & 1, 1);
             uint32_t v = addr_space_ldl_le(&as_memory, PORT);
             for (unsigned i = 0; i < 4 && x + i < 10; i++)
-                ck_assert_uint_eq(v >> 8 * i & 255, vram[(r.src + y * 20 + x + i) & MASK]);
+                ck_assert_uint_eq(v >> 8 * i & 255, vram[(r.src + y * 20 + x + i) & (size - 1)]);
         }
     }
     ck_assert_uint_eq(gc_get(0x31) & 1, 0);
@@ -584,7 +585,7 @@ END_TEST
 /* BLT registers in memory, at each of their places. */
 START_TEST(test_memory_registers)
 {
-    gpa_t places[] = {REGS + 0x100, 0xb8000, LFB + SIZE - 0x100};
+    gpa_t places[] = {REGS + 0x100, 0xb8000, LFB + size - 0x100};
     uint8_t config[] = {0, 4, 0x44};
 
     setup();

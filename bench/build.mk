@@ -3,6 +3,7 @@ ifeq ($(HOST_ARCH),x86_64)
 test-y += bench/translate
 endif
 test-y += bench/virtqueue
+test-y += bench/render
 test-y += bench/vnc_enc bench/vnc_replay
 test-obj-y += bench/vnc_pictures.o
 

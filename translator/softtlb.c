@@ -459,16 +459,27 @@ static void write_piece(struct vcpu *cpu, gva_t addr, const void *buf, unsigned 
 }
 
 /* The running block must be left before the first byte is written, so look at all pages first. */
+static void probe_store_piece(struct vcpu *cpu, gva_t addr, unsigned len, unsigned mmu_idx,
+                              unsigned memflags)
+{
+    const struct l2_entry *e = l2_get(cpu, addr, TLB_WRITE, mmu_idx, memflags, false);
+
+    if (e->host && !e->rom && tb_page_has_code(e->ram))
+        check_own_code(cpu, e->ram + in_page(addr), len);
+}
+
+/* Within a page its entry says all there is to say. */
 void softtlb_probe_store(struct vcpu *cpu, gva_t addr, unsigned len, unsigned mmu_idx,
                          unsigned memflags)
 {
-    softtlb_probe(cpu, addr, len, TLB_WRITE, mmu_idx, memflags);
+    if (!crosses_page(addr, len))
+        check_align(cpu, addr, len, memflags);
+    else
+        softtlb_probe(cpu, addr, len, TLB_WRITE, mmu_idx, memflags);
     for (gva_t a = addr; len;) {
         unsigned n = MIN(len, SOFTTLB_PAGE - in_page(a));
-        struct l2_entry *e = l2_get(cpu, a, TLB_WRITE, mmu_idx, memflags, false);
 
-        if (e->host && !e->rom && tb_page_has_code(e->ram))
-            check_own_code(cpu, e->ram + in_page(a), n);
+        probe_store_piece(cpu, a, n, mmu_idx, memflags);
         a += n;
         len -= n;
     }

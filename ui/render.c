@@ -192,15 +192,19 @@ static const uint32_t *plane_line(const struct render *r, unsigned y, uint32_t *
 
 /* --- frame buffers ------------------------------------------------------------------------------- */
 
-/* Five and six bits as eight, 0 to 0 and all ones to 255. */
-static uint32_t from_5(uint32_t v)
+/* Five and six bits become eight by repeating the upper ones: 0 stays 0, all ones become 255. */
+static uint32_t from_555(uint32_t v)
 {
-    return v << 3 | v >> 2;
+    uint32_t upper = (v & 0x7c00) << 9 | (v & 0x3e0) << 6 | (v & 0x1f) << 3;
+
+    return upper | (upper >> 5 & 0x070707);
 }
 
-static uint32_t from_6(uint32_t v)
+static uint32_t from_565(uint32_t v)
 {
-    return v << 2 | v >> 4;
+    uint32_t upper = (v & 0xf800) << 8 | (v & 0x7e0) << 5 | (v & 0x1f) << 3;
+
+    return upper | (upper >> 5 & 0x070007) | (upper >> 6 & 0x000300);
 }
 
 /* Little-endian words at any address. */
@@ -224,16 +228,14 @@ static racy void pixels_8(const struct render *r, const uint8_t *p, unsigned n, 
 static racy void pixels_15(const struct render *r, const uint8_t *p, unsigned n, uint32_t *out)
 {
     for (unsigned x = 0; x < n; x++) {
-        uint32_t v = LE16(p, x);
-        out[x] = from_5(v >> 10 & 31) << 16 | from_5(v >> 5 & 31) << 8 | from_5(v & 31);
+        out[x] = from_555(LE16(p, x));
     }
 }
 
 static racy void pixels_16(const struct render *r, const uint8_t *p, unsigned n, uint32_t *out)
 {
     for (unsigned x = 0; x < n; x++) {
-        uint32_t v = LE16(p, x);
-        out[x] = from_5(v >> 11) << 16 | from_6(v >> 5 & 63) << 8 | from_5(v & 31);
+        out[x] = from_565(LE16(p, x));
     }
 }
 

@@ -138,10 +138,25 @@ void dirty_mark_cpu(ram_addr_t addr, uint64_t len)
     set_bits(DIRTY_MIGRATION, addr, len);
 }
 
+/* Most writes are small, and to pages all of whose bits are set. */
+static bool all_dirty(ram_addr_t addr, uint64_t len)
+{
+    uint64_t page = addr >> RAM_PAGE_BITS, all = UINT64_MAX;
+
+    if (len == 0 || (addr + len - 1) >> RAM_PAGE_BITS != page || page >= page_count)
+        return false;
+    for (unsigned c = 0; c < DIRTY_COUNT; c++)
+        all &= __atomic_load_n(&bitmaps[c][page / WORD_BITS], __ATOMIC_SEQ_CST);
+    return all >> page % WORD_BITS & 1;
+}
+
 void dirty_mark(ram_addr_t addr, uint64_t len)
 {
     void (*cb)(ram_addr_t, uint64_t) = code_write;
 
+    order_after_write();
+    if (all_dirty(addr, len))
+        return;
     dirty_mark_cpu(addr, len);
     if (cb && any_clean(DIRTY_CODE, addr, len))
         cb(addr, len);

@@ -121,6 +121,9 @@ static uint32_t plane_data(const struct vga *s, uint8_t val)
 
     switch (s->gc[GC_MODE] & GC_MODE_WRITE) {
     case 0:
+        if (!s->gc[GC_ENABLE_SR] && !s->gc[GC_ROTATE] && bits == 0xff) {
+            return replicate(val); /* nearly always */
+        }
         sr = expand(s->gc[GC_ENABLE_SR]);
         v = (replicate(rotate(s, val)) & ~sr) | (expand(s->gc[GC_SET_RESET]) & sr);
         return masked(s, logical(s, v), bits);

@@ -10,4 +10,4 @@ $(B)/vga/guest.img: $(B)/vga/guest.o
 .SECONDARY: $(B)/vga/guest.o
 tests: $(B)/vga/guest.img
 check-scripts-y += tests/sys/vga/modes
-check-long-y += tests/sys/vga/modes-all
+check-long-y += tests/sys/vga/modes-all tests/sys/vga/guests

@@ -8,6 +8,7 @@
 """
 import functools
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -87,10 +88,10 @@ class Guest:
     def __init__(self, emulator, *args):
         self.dir = tempfile.TemporaryDirectory()
         path = os.path.join(self.dir.name, 'qmp')
-        image = os.path.join(TOP, os.environ.get('B', 'build'), 'vga', 'guest.img')
+        image = shutil.copy(os.path.join(TOP, os.environ.get('B', 'build'), 'vga', 'guest.img'), self.dir.name)
         line = emulator.split() + ['-m', '32', '-display', 'none', '-monitor', 'none', '-serial', 'stdio',
                                    '-qmp', 'unix:%s,server=on,wait=off' % path,
-                                   '-drive', 'file=%s,format=raw,snapshot=on' % image, *args]
+                                   '-drive', 'file=%s,format=raw' % image, *args]
         self.process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         self.qmp = client.Qmp(path, negotiate=False)
         self.qmp.command('qmp_capabilities')

@@ -4,3 +4,5 @@ obj-y += ui/input_queue.o
 obj-y += ui/usages.o ui/frontend.o ui/keymap.o
 obj-$(CONFIG_SDL) += ui/sdl.o ui/sdl_input.o
 obj-$(CONFIG_CURSES) += ui/curses.o
+# Loops over pixels: what the vectoriser is for.
+cflags-ui/render.o := -O3

@@ -2,7 +2,8 @@
 /*
  * A guest that shows the pictures of a session (bench/vnc_replay's file, its multiboot module) on a
  * standard VGA: the next one for every 'n' on COM1, answered with 'k', or 'e' after the last, from
- * black again. Every key pressed turns a square of its upper left corner into another colour.
+ * black again; 'b' does the same for what lies below the first rows. Every key pressed turns a square
+ * in these, in the upper left corner, into another colour.
  *
  * Bochs VBE extensions (QEMU's docs/specs/standard-vga), 16550 UART, 8259 PIC, 8042.
  */
@@ -138,14 +139,17 @@ static void setup_interrupts(void)
     outb(COM1 + UART_IER, 1);
 }
 
-static void show_next(struct session *s)
+/* But for the first `skip` pixels. */
+static void show_next(struct session *s, uint32_t skip)
 {
     uint32_t spans = *s->next++;
 
     while (spans--) {
         uint32_t at = *s->next++, n = *s->next++;
-        while (n--) {
-            s->screen[at++] = *s->next++;
+        for (; n--; at++, s->next++) {
+            if (at >= skip) {
+                s->screen[at] = *s->next;
+            }
         }
     }
     s->shown++;
@@ -158,10 +162,13 @@ static void send(char c)
     outb(COM1, (uint8_t)c);
 }
 
-static void command(struct session *s)
+static void command(struct session *s, char c)
 {
+    if (c != 'n' && c != 'b') {
+        return;
+    }
     if (s->shown < s->count) {
-        show_next(s);
+        show_next(s, c == 'b' ? SQUARE * s->width : 0);
         send('k');
         return;
     }
@@ -193,9 +200,7 @@ static bool work(struct session *s)
         return true;
     }
     if (inb(COM1 + UART_LSR) & UART_LSR_READY) {
-        if (inb(COM1) == 'n') {
-            command(s);
-        }
+        command(s, (char)inb(COM1));
         return true;
     }
     return false;

@@ -2,4 +2,4 @@
 test-y += tests/ui/enc
 test-obj-y += tests/ui/rfb_decode.o
 check-scripts-y += tests/ui/vnc-protocol tests/ui/vnc-web
-check-scripts-y += tests/ui/window tests/ui/terminal
+check-scripts-y += tests/ui/window tests/ui/terminal tests/ui/vnc-layout

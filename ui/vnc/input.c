@@ -231,12 +231,16 @@ void vnc_input_key(struct vnc_client *c, unsigned code, bool down)
 static const struct {
     uint16_t code;
     uint8_t modifier;
-} modifiers[] = {{KEY_LEFTSHIFT, KEYMAP_SHIFT},
-                 {KEY_RIGHTSHIFT, KEYMAP_SHIFT},
-                 {KEY_RIGHTALT, KEYMAP_ALTGR}};
+} modifiers[] = {
+    {KEY_LEFTSHIFT, KEYMAP_SHIFT}, {KEY_RIGHTSHIFT, KEYMAP_SHIFT}, {KEY_RIGHTALT, KEYMAP_ALTGR}};
+
+#define HELD_CAPS 0x80u
 
 static void note_modifier(struct vnc_input *in, unsigned code, bool down)
 {
+    if (code == KEY_CAPSLOCK && down) {
+        in->held ^= HELD_CAPS;
+    }
     for (unsigned i = 0; i < ARRAY_SIZE(modifiers); i++) {
         if (modifiers[i].code == code) {
             in->held = (uint8_t)(down ? in->held | 1u << i : in->held & ~(1u << i));
@@ -249,12 +253,13 @@ static bool is_letter(uint32_t keysym)
     return (keysym | 0x20) >= 'a' && (keysym | 0x20) <= 'z';
 }
 
-/* Those that must not be down for this key, and are; those that must, and are not. Caps Lock is the
- * guest's business. */
+/* Those that must not be down for this key, and are; those that must, and are not. Letters are left
+ * to Caps Lock if it is on: by its LED, or for guests that light none by how often it was pressed. */
 static void wrong_modifiers(const struct vnc_input *in, uint32_t keysym,
                             const struct keymap_key *key, unsigned *extra, unsigned *missing)
 {
-    bool caps = is_letter(keysym) && (vnc_input_leds() & INPUT_LED_CAPS);
+    bool caps =
+        is_letter(keysym) && ((vnc_input_leds() & INPUT_LED_CAPS) || (in->held & HELD_CAPS));
     unsigned held = 0;
 
     *extra = *missing = 0;

@@ -361,7 +361,6 @@ STRING_OPTION(initrd, cfg.initrd)
 STRING_OPTION(append, cfg.append)
 STRING_OPTION(bios, cfg.bios)
 STRING_OPTION(debugcon, debugcon)
-STRING_OPTION(pidfile, pidfile)
 FLAG_OPTION(nographic, cfg.nographic, true)
 FLAG_OPTION(nodefaults, cfg.no_defaults, true)
 FLAG_OPTION(stopped, start_stopped, true)
@@ -745,6 +744,13 @@ static int set_trace(struct options *o, const char *arg, struct error **err)
 }
 
 /* --- the process ------------------------------------------------------------------------------ */
+
+/* The working directory may have changed when the file is removed. */
+static int set_pidfile(struct options *o, const char *arg, struct error **err)
+{
+    o->pidfile = g_canonicalize_filename(arg, NULL);
+    return 0;
+}
 
 static int set_nothing(struct options *o, const char *arg, struct error **err)
 {

@@ -30,6 +30,20 @@ static void append_members(GString *text, const char *name, json_t *object)
     }
 }
 
+/* "name.0=value" and so on. */
+static void append_elements(GString *text, const char *name, json_t *array)
+{
+    json_t *v;
+    size_t i;
+
+    json_array_foreach(array, i, v)
+    {
+        char *dotted = g_strdup_printf("%s.%zu", name, i);
+        opttext_value(text, dotted, v);
+        g_free(dotted);
+    }
+}
+
 void opttext_value(GString *text, const char *name, json_t *v)
 {
     if (json_is_string(v)) {
@@ -38,8 +52,13 @@ void opttext_value(GString *text, const char *name, json_t *v)
         opttext_string(text, name, json_is_true(v) ? "on" : "off");
     } else if (json_is_integer(v)) {
         g_string_append_printf(text, ",%s=%" JSON_INTEGER_FORMAT, name, json_integer_value(v));
+    } else if (json_is_real(v)) {
+        char number[G_ASCII_DTOSTR_BUF_SIZE];
+        opttext_string(text, name, g_ascii_dtostr(number, sizeof(number), json_real_value(v)));
     } else if (json_is_object(v)) {
         append_members(text, name, v);
+    } else if (json_is_array(v)) {
+        append_elements(text, name, v);
     }
 }
 

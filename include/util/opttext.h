@@ -11,7 +11,8 @@
 
 struct error;
 
-/* Append ",name=value"; members of an object as ",name.member=value". */
+/* Append ",name=value"; members of an object as ",name.member=value",
+ * elements of a list as ",name.0=value"; null is left out. */
 void opttext_string(GString *text, const char *name, const char *value);
 void opttext_value(GString *text, const char *name, json_t *value);
 /* All members of an object but those named (a list that ends with NULL; NULL: all). */

@@ -233,6 +233,8 @@ struct vnc_client {
     bool frame_cut;  /* ... and is to end now */
     uint64_t frame_number;
     uint64_t *row_sent; /* in which message a row of tiles was sent last */
+    uint32_t *row_cost; /* bytes it has cost lately */
+    int64_t next_decay; /* of these */
     size_t frame_bytes, frame_budget;
     unsigned bytes_per_1k; /* what 1024 pixels have cost lately */
     struct vnc_link link;

@@ -5,6 +5,8 @@
  */
 #include "ui/vnc/link.h"
 
+#include "util/trace.h"
+
 #define WINDOW_FIRST KIB(64)
 #define WINDOW_MIN   KIB(8)
 #define WINDOW_MAX   MIB(16)
@@ -68,6 +70,8 @@ void vnc_link_acknowledged(struct vnc_link *l, int64_t now)
     l->last_rtt = rtt;
     l->base_rtt = l->base_rtt ? MIN(l->base_rtt, rtt) : rtt;
     adapt(l, rtt, bytes);
+    TRACE(vnc_link, "rtt %lld us (least %lld), %llu bytes, window %zu", (long long)rtt,
+          (long long)l->base_rtt, (unsigned long long)bytes, l->window);
 }
 
 size_t vnc_link_room(struct vnc_link *l)

@@ -20,6 +20,7 @@
 #define SLOW_QUALITY     3 /* of JPEG, where the client allows it */
 #define SLOW_COMPRESSION 8
 #define LOSSLESS_MS      500 /* how long an area sent lossily has been quiet before it is sent again */
+#define DECAY_US         1000000
 #define LEGACY_MAX       MIB(256)
 
 #define WORD_BITS (8 * sizeof(unsigned long))
@@ -38,8 +39,10 @@ static void new_maps(struct vnc_client *c)
 
     g_free(c->dirty);
     g_free(c->row_sent);
+    g_free(c->row_cost);
     c->dirty = g_new(unsigned long, words(scr));
     c->row_sent = g_new0(uint64_t, scr->rows);
+    c->row_cost = g_new0(uint32_t, scr->rows);
     memset(c->dirty, 0xff, words(scr) * sizeof(*c->dirty));
 }
 
@@ -66,6 +69,7 @@ void vnc_update_fini(struct vnc_client *c)
         g_byte_array_free(c->control, TRUE);
         g_free(c->dirty);
         g_free(c->row_sent);
+        g_free(c->row_cost);
     }
 }
 
@@ -142,20 +146,32 @@ static bool any_dirty(const struct vnc_client *c)
 }
 
 /*
- * Of the rows this message has not had yet, the one that was sent longest ago: what changes rarely
- * does not wait for what always changes, however little a link takes.
+ * Of the rows this message has not had yet, the first; on a slow link the one that has cost least
+ * lately: what changes a little now and then does not wait for what always changes a lot.
  */
 static bool find_row(const struct vnc_client *c, const struct tiles *in, unsigned *row)
 {
-    uint64_t oldest = c->frame_number;
+    uint32_t least = UINT32_MAX;
+    bool slow = vnc_link_slow(&c->link);
 
     for (unsigned y = in->y0; y < in->y1; y++) {
-        if (c->row_sent[y] < oldest && row_has(c, in->x0, in->x1, y)) {
-            oldest = c->row_sent[y];
+        uint32_t cost = slow ? c->row_cost[y] : 0;
+        if (cost < least && c->row_sent[y] < c->frame_number && row_has(c, in->x0, in->x1, y)) {
+            least = cost;
             *row = y;
         }
     }
-    return oldest < c->frame_number;
+    return least != UINT32_MAX;
+}
+
+static void forget_costs(struct vnc_client *c)
+{
+    int64_t now = vnc_now();
+
+    for (unsigned y = 0; now >= c->next_decay && y < c->server->screen.rows; y++) {
+        c->row_cost[y] /= 2;
+    }
+    c->next_decay = now >= c->next_decay ? now + DECAY_US : c->next_decay;
 }
 
 /* What a rectangle may have so that it does not cost much more than the rest of the budget. */
@@ -204,7 +220,10 @@ static size_t encode_run(struct vnc_client *c, const struct tiles *t)
 
     c->frame_rects +=
         vnc_encode(c->encoder, &img, t->x0 * DISPLAY_TILE, t->y0 * DISPLAY_TILE, w, h, c->frame);
-    size_t cost = (c->frame->len - before) * 1024 / pixels;
+    size_t bytes = c->frame->len - before, cost = bytes * 1024 / pixels;
+    for (unsigned y = t->y0; y < t->y1; y++) {
+        c->row_cost[y] += (uint32_t)(bytes / (t->y1 - t->y0));
+    }
     c->bytes_per_1k = MAX((c->bytes_per_1k * 3 + (unsigned)cost) / 4, 1u);
     return pixels;
 }
@@ -340,6 +359,7 @@ static void begin_message(struct vnc_client *c)
     /* after a change of size the client throws away what else is in the message */
     c->frame_cut = size;
     c->frame_number++;
+    forget_costs(c);
     adapt_encoder(c);
     vnc_encoder_frame(c->encoder, scr->width, scr->height, vnc_now() / 1000);
 }

@@ -5,8 +5,8 @@
  *
  * Frames are run by the clock, not by a tick: FRNUM is computed from the time. As long as something
  * happens the schedule is looked at every millisecond. When all there is are endpoints that say NAK
- * it is looked at every IDLE_FRAMES (the frames since then are run together), or at once when a
- * device has data. When the controller is stopped there is no timer at all.
+ * it is looked at every 32, 64, in the end every 128 (the frames since then are run together), or at
+ * once when a device has data. When the controller is stopped there is no timer at all.
  *
  * Not modelled: the single-step debug mode (SWDBG), legacy keyboard emulation by SMI (the registers
  * keep what is written), start-of-frame timing.
@@ -22,8 +22,10 @@
 #define FRAME_NS     NS_PER_MS
 #define FRNUM_MASK   0x7ff
 #define QUIET_FRAMES 16 /* without anything but NAK, then it is idle */
-#define IDLE_FRAMES  32
-#define BACKLOG_MAX  64 /* frames run late; more are left out */
+#define IDLE_FIRST   32
+#define IDLE_MAX     128
+#define BACKLOG_MAX  IDLE_MAX /* frames run late; more are left out */
+#define ENTRIES_MAX  32       /* different ones that are remembered in a round */
 
 #define PORT_CONNECTED        0x0001u
 #define PORT_CONNECT_CHANGE   0x0002u
@@ -95,7 +97,7 @@ static void wake(struct uhci *s)
 
 /* What entries of the frame list have been run in this round with nothing but NAK. */
 struct round {
-    uint32_t entries[IDLE_FRAMES];
+    uint32_t entries[ENTRIES_MAX];
     unsigned count;
     bool happened; /* something has */
 };
@@ -125,13 +127,23 @@ static void run_one(struct uhci *s, struct round *r)
         if (uhci_run_frame(s, entry)) {
             r->happened = true;
             r->count = 0;
-        } else if (r->count < IDLE_FRAMES) {
+        } else if (r->count < ENTRIES_MAX) {
             r->entries[r->count++] = entry;
         }
     }
     s->quiet = (uint8_t)MIN(s->quiet + 1, QUIET_FRAMES);
     if (uhci_running(s)) {
         skip_frames(s, 1);
+    }
+}
+
+static void arm(struct uhci *s)
+{
+    bool idle = s->quiet >= QUIET_FRAMES;
+
+    s->interval = (uint8_t)(idle ? MAX(IDLE_FIRST, MIN(IDLE_MAX, s->interval * 2)) : 1);
+    if (uhci_running(s)) {
+        timer_arm(&s->timer, s->next_frame + (s->interval - 1) * FRAME_NS);
     }
 }
 
@@ -145,17 +157,14 @@ static void frame_timer(void *opaque)
         skip_frames(s, due - BACKLOG_MAX);
         due = BACKLOG_MAX;
     }
-    for (; due > 0 && uhci_running(s); due--) {
+    for (int64_t n = due; n > 0 && uhci_running(s); n--) {
         run_one(s, &round);
     }
-    uhci_async_age(s);
+    uhci_async_age(s, (unsigned)due);
     if (round.happened) {
         s->quiet = 0; /* now, not then: the guest has not seen it yet */
     }
-    if (uhci_running(s)) {
-        int64_t more = s->quiet >= QUIET_FRAMES ? IDLE_FRAMES - 1 : 0;
-        timer_arm(&s->timer, s->next_frame + more * FRAME_NS);
-    }
+    arm(s);
 }
 
 static void start(struct uhci *s)

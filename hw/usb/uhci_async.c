@@ -7,7 +7,7 @@
 #include "hw/usb/uhci_int.h"
 
 #define ASYNC_MAX 32u /* more of them wait in the schedule */
-#define AGE_MAX   UHCI_FRAMES
+#define AGE_MAX   (2 * UHCI_FRAMES)
 
 struct uhci_async {
     struct usb_packet p;
@@ -111,13 +111,14 @@ void uhci_async_cancel(struct uhci *s, const struct usb_device *usb)
     }
 }
 
-void uhci_async_age(struct uhci *s)
+void uhci_async_age(struct uhci *s, unsigned frames)
 {
     struct uhci_async *a, *next;
 
     for (a = TAILQ_FIRST(&s->asyncs); a; a = next) {
         next = TAILQ_NEXT(a, link);
-        if (++a->age > AGE_MAX) {
+        a->age += frames;
+        if (a->age > AGE_MAX) {
             forget(a);
         }
     }

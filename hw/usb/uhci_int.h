@@ -44,7 +44,8 @@ struct uhci {
     uint16_t frnum;     /* the next frame to be run, 11 bits ... */
     int64_t next_frame; /* ... and when it begins; while running */
     struct timer timer;
-    uint8_t quiet; /* frames since something has happened; stops at a limit */
+    uint8_t quiet;    /* frames since something has happened; stops at a limit */
+    uint8_t interval; /* frames from round to round; derived */
 
     TAILQ_HEAD(, uhci_async) asyncs; /* not saved: saving takes them back */
     unsigned async_count;
@@ -69,7 +70,7 @@ enum usb_result uhci_async_packet(struct uhci *s, struct usb_device *usb, uint32
                                   uint32_t token, struct usb_packet *p);
 /* Of one device, or (NULL) of all. */
 void uhci_async_cancel(struct uhci *s, const struct usb_device *usb);
-/* What has not been asked for in a while is taken back. */
-void uhci_async_age(struct uhci *s);
+/* So many frames have been run: what has not been asked for in all of them is taken back. */
+void uhci_async_age(struct uhci *s, unsigned frames);
 
 #endif

@@ -168,7 +168,7 @@ static inline int udrv_packet(unsigned address, unsigned endpoint, unsigned pid,
     udrv_td(UDRV_TD, address, endpoint, pid, UDRV_DATA, len, 0);
     for (unsigned i = 0; i < 1024; i++)
         udrv_word(UDRV_FRAMES + 4 * i, UDRV_QH | 2);
-    for (unsigned i = 0; i < 40 && udrv_outcome(UDRV_TD) == -UDRV_NAK; i++)
+    for (unsigned i = 0; i < 150 && udrv_outcome(UDRV_TD) == -UDRV_NAK; i++)
         clock_step(NS_PER_MS);
     for (unsigned i = 0; i < 1024; i++)
         udrv_word(UDRV_FRAMES + 4 * i, 1);

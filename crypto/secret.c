@@ -231,5 +231,5 @@ static const struct opt_desc secret_descs[] = {
 
 OBJECT_DEFINE(secret, .name = "secret", .kind = SECRET_KIND,
               .help = "a password or key that other objects name",
-              .state_size = sizeof(struct secret), .descs = secret_descs, .is_private = true, .open = secret_open,
-              .close = secret_close);
+              .state_size = sizeof(struct secret), .descs = secret_descs, .is_private = true,
+              .open = secret_open, .close = secret_close);

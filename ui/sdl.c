@@ -18,11 +18,13 @@
 #include <errno.h>
 #include <glib.h>
 
-#define FRAME_MS   16                /* between pulls while something changes ... */
-#define IDLE_MS    40                /* ... and otherwise, */
-#define BUSY_NS    (NS_PER_SEC)      /* which is this long after the last change */
-#define SETTLED_NS (250 * NS_PER_MS) /* after which the guest hears of a window's new size */
-#define HEADS_MAX  16
+#define FRAME_MS      16                /* between pulls while something changes ... */
+#define IDLE_MS       40                /* ... and otherwise, */
+#define BUSY_NS       (NS_PER_SEC)      /* which is this long after the last change */
+#define SETTLED_NS    (250 * NS_PER_MS) /* after which the guest hears of a window's new size */
+#define SECOND_WIDTH  1024 /* of monitors beyond the first, before the user changes it */
+#define SECOND_HEIGHT 768
+#define HEADS_MAX     16
 
 enum start_state { STARTING, STARTED, FAILED };
 
@@ -461,6 +463,9 @@ static void make_viewers(struct sdl_ui *ui)
     for (ui->count = 0; d && ui->count < HEADS_MAX; ui->count++) {
         ui->windows[ui->count] =
             (struct sdl_window){.display = d, .viewer = display_viewer_new(d), .head = ui->count};
+        if (ui->count) { /* further monitors are there once somebody looks */
+            display_suggest_size(d, SECOND_WIDTH, SECOND_HEIGHT);
+        }
         d = display_find(display_device(first), ui->count + 1);
     }
     input_source_init(&ui->source);
@@ -472,6 +477,7 @@ static void make_viewers(struct sdl_ui *ui)
 static void free_viewers(struct sdl_ui *ui)
 {
     for (unsigned i = 0; i < ui->count; i++) {
+        display_suggest_size(ui->windows[i].display, 0, 0);
         display_viewer_free(ui->windows[i].viewer);
     }
     input_unlisten(&ui->listener);

@@ -173,7 +173,8 @@ void vnc_news_announce(struct vnc_client *c, uint32_t before)
         vnc_clipboard_announce(c);
     }
     c->news |= VNC_NEWS_CURSOR | VNC_NEWS_NAME | VNC_NEWS_POINTER | VNC_NEWS_KEYS | VNC_NEWS_LEDS;
-    if (fresh & (VNC_CAN_EXT_RESIZE | VNC_CAN_RESIZE)) {
+    bool resized = c->width != c->server->screen.width || c->height != c->server->screen.height;
+    if ((fresh & VNC_CAN_EXT_RESIZE) || resized) {
         c->news |= VNC_NEWS_SIZE;
     }
 }

@@ -354,10 +354,14 @@ static void begin_message(struct vnc_client *c)
     g_byte_array_append(c->frame, header, sizeof(header));
     c->frame_bytes = 0;
     c->frame_budget = c->asked.whole ? SIZE_MAX : MAX(vnc_link_room(&c->link), (size_t)BUDGET_MIN);
-    bool size = c->news & VNC_NEWS_SIZE;
+    bool size = c->news & VNC_NEWS_SIZE && (c->width != scr->width || c->height != scr->height);
     c->frame_rects = vnc_news_write(c, c->frame);
-    /* after a change of size the client throws away what else is in the message */
+    /* after a change of size the client throws away what else is in the message: that comes next */
     c->frame_cut = size;
+    if (size && c->asked.pending) {
+        c->asked_next = (struct vnc_request){
+            .pending = true, .whole = c->asked.whole, .area = {0, 0, scr->width, scr->height}};
+    }
     c->frame_number++;
     forget_costs(c);
     adapt_encoder(c);

@@ -124,6 +124,16 @@ static bool same_tile(const uint32_t *a, const uint32_t *b)
     return !diff;
 }
 
+/* n is DISPLAY_TILE nearly always, and a constant is cheaper. */
+static void copy_tile_row(uint32_t *to, const uint32_t *from, unsigned n)
+{
+    if (n == DISPLAY_TILE) {
+        memcpy(to, from, DISPLAY_TILE * sizeof(*to));
+    } else {
+        memcpy(to, from, n * sizeof(*to));
+    }
+}
+
 static void draw_line(struct display *d, unsigned y, uint32_t *buf)
 {
     const uint32_t *line = render_line(&d->now, y, buf);
@@ -137,7 +147,7 @@ static void draw_line(struct display *d, unsigned y, uint32_t *buf)
         bool same = n == DISPLAY_TILE ? same_tile(old + x, line + x)
                                       : !memcmp(old + x, line + x, n * sizeof(*line));
         if (!same) {
-            memcpy(old + x, line + x, n * sizeof(*line));
+            copy_tile_row(old + x, line + x, n);
             mark_tile(d, x / DISPLAY_TILE, y / DISPLAY_TILE);
         }
     }

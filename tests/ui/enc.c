@@ -4,6 +4,9 @@
  * pictures of several characters and of awkward sizes, over many updates of one client.
  */
 #include "tests/test.h"
+
+#include <malloc.h>
+
 #include "tests/ui/rfb_decode.h"
 
 #include "config.h"
@@ -675,11 +678,12 @@ START_TEST(test_colour_map)
 }
 END_TEST
 
-/* Thousands of updates later nothing has grown. */
+/* Thousands of updates later all that is held, the client's side included, is within the bound. */
 START_TEST(test_memory)
 {
     for (size_t i = 0; i < ARRAY_SIZE(encodings); i++) {
         int32_t list[] = {encodings[i], VNC_ENCODING_QUALITY_0 + 3};
+        size_t before = mallinfo2().uordblks;
         struct session s;
         session_init(&s, 256, 256, &formats[0], list, 2);
         canvas_draw(&s.c, &(struct vnc_rect){0, 0, 256, 256}, draw_desktop);
@@ -687,6 +691,7 @@ START_TEST(test_memory)
             struct vnc_rect r = random_rect(64, 64);
             session_update(&s, &r, k & 1);
         }
+        ck_assert_uint_le(mallinfo2().uordblks - before, VNC_ENCODER_MEMORY_MAX);
         session_fini(&s);
     }
 }

@@ -8,7 +8,7 @@
 #include "ui/vnc/enc_zlib.h"
 
 #define SIDE_MAX            16384u
-#define COMPRESSION_DEFAULT 6
+#define COMPRESSION_DEFAULT 5
 
 /* --- bytes ---------------------------------------------------------------------------------------- */
 

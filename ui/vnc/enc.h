@@ -80,7 +80,7 @@ enum {
 /* Bytes an encoder holds at most, for a picture of 16384 by 16384. */
 #define VNC_ENCODER_MEMORY_MAX     MIB(8)
 
-/* The native format, Raw, no JPEG, compression level 6. Never NULL. */
+/* The native format, Raw, no JPEG, compression level 5. Never NULL. */
 struct vnc_encoder *vnc_encoder_new(void);
 void vnc_encoder_free(struct vnc_encoder *e); /* NULL is fine */
 

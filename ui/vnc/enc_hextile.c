@@ -4,6 +4,7 @@
  * where that would be longer.
  */
 #include "ui/vnc/enc_int.h"
+#include "ui/vnc/enc_simd.h"
 
 #define SIDE 16u
 
@@ -35,27 +36,34 @@ struct colours {
     uint32_t value[2]; /* value[0], the more frequent one, makes the background */
 };
 
+/* A row's pixels that are neither colour make the second, then the third one. */
+static void look_at_row(const uint32_t *px, unsigned w, struct colours *c, unsigned n[2])
+{
+    uint64_t first = enc_matches(px, w, c->value[0]), rest = ~first & mask64(w);
+
+    n[0] += (unsigned)__builtin_popcountll(first);
+    if (!rest) {
+        return;
+    }
+    if (c->count == 1) {
+        c->count = 2;
+        c->value[1] = px[__builtin_ctzll(rest)];
+    }
+    uint64_t second = enc_matches(px, w, c->value[1]);
+    n[1] += (unsigned)__builtin_popcountll(second);
+    c->count = rest & ~second ? 3 : c->count;
+}
+
 static void find_colours(const struct enc_area *a, struct colours *c)
 {
     unsigned n[2] = {0, 0};
 
     *c = (struct colours){1, {a->px[0], 0}};
     for (unsigned y = 0; y < a->h; y++) {
-        for (unsigned x = 0; x < a->w; x++) {
-            uint32_t v = a->px[y * a->stride + x];
-            if (c->count == 1 && v != c->value[0]) {
-                c->count = 2;
-                c->value[1] = v;
-            }
-            n[0] += v == c->value[0];
-            n[1] += v == c->value[1];
-            c->count = v == c->value[0] || v == c->value[1] ? c->count : 3;
-        }
+        look_at_row(a->px + y * a->stride, a->w, c, n);
     }
     if (c->count > 1 && n[1] > n[0]) {
-        c->value[0] ^= c->value[1];
-        c->value[1] ^= c->value[0];
-        c->value[0] ^= c->value[1];
+        *c = (struct colours){c->count, {c->value[1], c->value[0]}};
     }
 }
 
@@ -179,12 +187,12 @@ static void put_tile(enum enc_unit unit, const struct enc_area *a, struct memory
     struct colours c;
     struct tile t;
 
-    load_tile(&t, a);
     find_colours(a, &c);
     enc_grow(out, 1);
     unsigned flags = put_colours(unit, &c, m, out);
     if (c.count > 1) {
         flags |= SUBRECTS | (c.count > 2 ? COLOURED : 0);
+        load_tile(&t, a);
         if (!put_subrects(unit, &t, &c, raw, out)) {
             g_byte_array_set_size(out, start);
             *m = before;

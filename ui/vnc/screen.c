@@ -139,15 +139,16 @@ static void take_cursor(struct vnc_server *s, const struct display_cursor *now)
 
 /* --- the picture --------------------------------------------------------------------------------- */
 
-static void take_tile(struct vnc_screen *scr, const struct display_frame *f, unsigned tx,
-                      unsigned ty)
+/* n tiles to the right of (tx, ty). */
+static void take_tiles_of_row(struct vnc_screen *scr, const struct display_frame *f, unsigned tx,
+                              unsigned ty, unsigned n)
 {
     unsigned x = tx * DISPLAY_TILE, y = ty * DISPLAY_TILE;
-    size_t n = MIN(DISPLAY_TILE, f->width - x) * sizeof(uint32_t);
+    size_t bytes = MIN(n * DISPLAY_TILE, f->width - x) * sizeof(uint32_t);
 
     for (unsigned end = MIN(y + DISPLAY_TILE, f->height); y < end; y++) {
         size_t at = (size_t)y * f->width + x;
-        memcpy(scr->pixels + at, f->pixels + at, n);
+        memcpy(scr->pixels + at, f->pixels + at, bytes);
     }
 }
 
@@ -166,10 +167,12 @@ static void mark_tile(struct vnc_server *s, size_t tile)
 static void take_tiles(struct vnc_server *s, const struct display_frame *f)
 {
     for (unsigned y = 0; y < f->rows; y++) {
-        for (unsigned x = 0; x < f->columns; x++) {
-            if (display_tile_changed(f, x, y)) {
-                take_tile(&s->screen, f, x, y);
-                mark_tile(s, (size_t)y * f->columns + x);
+        for (unsigned x = 0, n; x < f->columns; x += n + 1) {
+            for (n = 0; x + n < f->columns && display_tile_changed(f, x + n, y); n++) {
+                mark_tile(s, (size_t)y * f->columns + x + n);
+            }
+            if (n) {
+                take_tiles_of_row(&s->screen, f, x, y, n);
             }
         }
     }

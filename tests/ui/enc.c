@@ -305,7 +305,7 @@ END_TEST
 START_TEST(test_screen)
 {
     for (size_t i = 0; i < ARRAY_SIZE(encodings); i++) {
-        check_encoding(encodings[i], &formats[0], 1024, 768, 40);
+        check_encoding(encodings[i], &formats[0], 1024, 768, 12);
     }
 }
 END_TEST

@@ -24,6 +24,7 @@
 #define SETTLED_NS    (250 * NS_PER_MS) /* after which the guest hears of a window's new size */
 #define SECOND_WIDTH  1024 /* of monitors beyond the first, before the user changes it */
 #define SECOND_HEIGHT 768
+#define JOIN_S        3
 #define HEADS_MAX     16
 
 enum start_state { STARTING, STARTED, FAILED };
@@ -337,15 +338,17 @@ static bool is_seen(void)
     return true;
 }
 
-static bool open_all(struct sdl_ui *ui)
+static bool connect_to_user(void)
 {
     SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
     SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
     SDL_SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0");
     SDL_SetHint(SDL_HINT_RENDER_SCALE_QUALITY, "linear");
-    if (SDL_InitSubSystem(SDL_INIT_VIDEO) < 0 || !is_seen()) {
-        return false;
-    }
+    return SDL_InitSubSystem(SDL_INIT_VIDEO) == 0 && is_seen();
+}
+
+static bool open_all(struct sdl_ui *ui)
+{
     SDL_StopTextInput();
     for (unsigned i = 0; i < ui->count; i++) {
         if (!open_window(ui, &ui->windows[i])) {
@@ -396,12 +399,18 @@ static void one_round(struct sdl_ui *ui)
     }
 }
 
+/* Once the window system has let us in the machine goes on, however long windows take. */
 static void *run(void *opaque)
 {
     struct sdl_ui *ui = opaque;
-    bool ok = open_all(ui);
+    bool ok = connect_to_user();
 
     tell_start(ok ? STARTED : FAILED, ok ? NULL : SDL_GetError());
+    if (ok && !open_all(ui)) {
+        warn_report("-display sdl: %s", SDL_GetError());
+        runstate_request_shutdown(SHUTDOWN_HOST_ERROR);
+        ok = false;
+    }
     while (ok && !__atomic_load_n(&sdl.stop, __ATOMIC_ACQUIRE)) {
         one_round(ui);
     }
@@ -485,15 +494,22 @@ static void free_viewers(struct sdl_ui *ui)
     g_free(ui->windows);
 }
 
-/* Its thread may be waiting for the device lock. */
+/* The thread may be waiting for the device lock; or for a window system that has stopped, then it is
+ * left behind, since the process ends. */
 static void join(void)
 {
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += JOIN_S;
     device_unlock();
-    pthread_join(sdl.thread, NULL);
+    int ret = pthread_timedjoin_np(sdl.thread, NULL, &until);
     device_lock();
-    free_viewers(&sdl.ui);
-    g_free(sdl.guest);
-    sdl.guest = NULL;
+    if (ret == 0) {
+        free_viewers(&sdl.ui);
+        g_free(sdl.guest);
+        sdl.guest = NULL;
+    }
 }
 
 static void wait_for_start(void)

@@ -5,6 +5,7 @@ import ctypes
 import os
 import shutil
 import subprocess
+import time
 
 TOOLS = ('Xvfb', 'xdotool', 'import', 'openbox')
 
@@ -20,7 +21,8 @@ class XServer:
     def __init__(self, size='1600x1000x24'):
         out, number = os.pipe()
         self.process = subprocess.Popen(
-            ['Xvfb', '-displayfd', str(number), '-screen', '0', size, '-nolisten', 'tcp'],
+            ['Xvfb', '-displayfd', str(number), '-screen', '0', size, '-nolisten', 'tcp',
+             '-noreset'],
             pass_fds=(number,), stderr=subprocess.DEVNULL)
         os.close(number)
         with os.fdopen(out) as pipe:
@@ -32,6 +34,11 @@ class XServer:
         os.environ.pop('WAYLAND_DISPLAY', None)
         self.manager = subprocess.Popen(['openbox', '--sm-disable'], stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
+        # A window that comes while the manager starts is shown by nobody.
+        for _ in range(200):
+            if xdotool('get_num_desktops') not in ([], ['0']):
+                break
+            time.sleep(0.05)
         return self
 
     def __exit__(self, *unused):
@@ -43,7 +50,7 @@ class XServer:
 
 def xdotool(*args):
     return subprocess.run(['xdotool', *map(str, args)], check=False, text=True,
-                          stdout=subprocess.PIPE).stdout.split('\n')[:-1]
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.split('\n')[:-1]
 
 
 def find(title):

@@ -15,20 +15,11 @@
 #include "hw/acpi/piix4_pm.h"
 #include "hw/virtio/balloon.h"
 #include "tests/dev/fakechr.h"
+#include "tests/fuzz/streams.h"
 #include "ui/display.h"
 #include "ui/input.h"
 
-#include <signal.h>
-#include <stdio.h>
-#include <time.h>
-
-#define STREAM_MAX 4096
-#define PAGES      0xc00000u /* which the balloon may take */
-
-struct stream {
-    const uint8_t *data;
-    size_t len;
-};
+#define PAGES 0xc00000u /* which the balloon may take */
 
 static struct fake_chr *host;
 static struct wire sci;
@@ -59,15 +50,6 @@ bool __wrap_mem_lookup(struct addr_space *as, gpa_t gpa, struct mem_section *out
         out->host[other_cpu_random() % MIN(out->len, (uint64_t)16)] ^=
             (uint8_t)(1u << other_cpu_random() % 8);
     return there;
-}
-
-static uint64_t take(struct stream *s, unsigned bytes)
-{
-    uint64_t v = 0;
-
-    for (; bytes && s->len; bytes--, s->data++, s->len--)
-        v = v << 8 | *s->data;
-    return v;
 }
 
 /* Where the rings of a queue are. */
@@ -353,7 +335,7 @@ static void remove_device(void)
     ck_assert_ptr_null(device_find("v"));
 }
 
-static void run_stream(const uint8_t *data, size_t size)
+void stream_run(const uint8_t *data, size_t size)
 {
     static const char *const devices[] = {
         "virtio-rng-pci,packed=on",
@@ -384,74 +366,7 @@ static void run_stream(const uint8_t *data, size_t size)
     remove_device();
 }
 
-static unsigned seconds = 2;
-static uint64_t seed = 1, random_state;
-static char **files;
-
-static uint8_t random_byte(void)
-{
-    random_state = random_state * 6364136223846793005 + 1442695040888963407;
-    return (uint8_t)(random_state >> 40);
-}
-
-START_TEST(test_random)
-{
-    time_t end = time(NULL) + (time_t)seconds;
-    uint8_t data[STREAM_MAX];
-    unsigned long count = 0;
-
-    for (; time(NULL) < end; seed++, count++) {
-        random_state = seed;
-        size_t len = 64 + random_byte() * 15u;
-        for (size_t i = 0; i < len; i++)
-            data[i] = random_byte();
-        run_stream(data, len);
-    }
-    printf("virtio: %lu streams, up to seed %lu\n", count, (unsigned long)seed - 1);
-}
-END_TEST
-
-START_TEST(test_files)
-{
-    for (; *files; files++) {
-        char *data;
-        size_t len;
-        ck_assert_msg(g_file_get_contents(*files, &data, &len, NULL), "cannot read %s", *files);
-        run_stream((uint8_t *)data, len);
-        g_free(data);
-    }
-}
-END_TEST
-
-/* A report of a sanitizer or a failed assertion says where; this says with what. */
-static void name_seed(int sig)
-{
-    fprintf(stderr, "virtio: seed %lu\n", (unsigned long)seed);
-}
-
-/* Called by AddressSanitizer before it reports. */
-void __asan_on_error(void);
-void __asan_on_error(void)
-{
-    name_seed(0);
-}
-
 int main(int argc, char **argv)
 {
-    int i = 1;
-
-    for (; i + 1 < argc && argv[i][0] == '-'; i += 2) {
-        if (argv[i][1] == 't')
-            seconds = (unsigned)strtoul(argv[i + 1], NULL, 0);
-        else
-            seed = strtoull(argv[i + 1], NULL, 0);
-    }
-    files = argv + i;
-    setenv("CK_FORK", "no", 1); /* one process, no time limit */
-    signal(SIGABRT, name_seed);
-    const TTest *const tests[] = {i < argc ? test_files : test_random};
-    int status = test_run_all("fuzz/virtio", tests, 1);
-    if (status)
-        name_seed(0);
-    return status;
+    return streams_main("virtio", argc, argv);
 }

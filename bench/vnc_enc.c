@@ -12,10 +12,10 @@
 #include <time.h>
 
 #include "bench/vnc_pictures.h"
+#include "util/bits.h"
 
 #define TILE       16u
 #define RECT_TILES 1024u
-#define WORD_BITS  (8 * sizeof(unsigned long))
 #define ROUNDS_MAX 99u
 
 /* --- what has changed ------------------------------------------------------------------------------ */
@@ -41,7 +41,7 @@ static void mark_changes(const struct vnc_image *a, const struct vnc_image *b,
     for (size_t i = 0; i < (size_t)m->columns * rows; i++) {
         unsigned x = (unsigned)(i % m->columns) * TILE, y = (unsigned)(i / m->columns) * TILE;
         if (all || tile_differs(a, b, x, y)) {
-            m->bits[i / WORD_BITS] |= 1ul << i % WORD_BITS;
+            bits_set(m->bits, i);
         }
     }
 }
@@ -49,7 +49,7 @@ static void mark_changes(const struct vnc_image *a, const struct vnc_image *b,
 static void find_changes(const struct vnc_image *a, const struct vnc_image *b, GArray *rects)
 {
     unsigned columns = DIV_ROUND_UP(b->width, TILE), rows = DIV_ROUND_UP(b->height, TILE);
-    struct vnc_tile_map m = {g_new0(unsigned long, (size_t)columns *rows / WORD_BITS + 1), columns};
+    struct vnc_tile_map m = {g_new0(unsigned long, bits_words((size_t)columns * rows)), columns};
     struct vnc_rect in = {0, 0, columns, rows}, t;
 
     g_array_set_size(rects, 0);

@@ -19,11 +19,9 @@
 #include "hw/core/lock.h"
 #include "ui/render.h"
 
-#define WORD_BITS   (8 * sizeof(unsigned long))
-#define WORDS(bits) DIV_ROUND_UP((size_t)(bits), WORD_BITS)
-#define PAGE        4096u
-#define CURSOR_NS   266666667 /* on and off for 16 frames of 60 Hz each */
-#define TEXT_BLINK  2         /* characters: half as fast */
+#define PAGE       4096u
+#define CURSOR_NS  266666667 /* on and off for 16 frames of 60 Hz each */
+#define TEXT_BLINK 2         /* characters: half as fast */
 
 struct display_viewer {
     struct display *display;
@@ -51,11 +49,6 @@ struct display {
 
 static TAILQ_HEAD(, display) displays = TAILQ_HEAD_INITIALIZER(displays);
 
-static void set_bit(unsigned long *bits, size_t i)
-{
-    bits[i / WORD_BITS] |= 1ul << i % WORD_BITS;
-}
-
 static bool any_bit(const unsigned long *bits, size_t words)
 {
     unsigned long any = 0;
@@ -70,7 +63,7 @@ static bool any_bit(const unsigned long *bits, size_t words)
 
 static size_t tile_words(const struct display *d)
 {
-    return WORDS(d->columns * d->rows);
+    return bits_words((size_t)d->columns * d->rows);
 }
 
 static void mark_tile(struct display *d, unsigned x, unsigned y)
@@ -79,14 +72,14 @@ static void mark_tile(struct display *d, unsigned x, unsigned y)
 
     TAILQ_FOREACH(v, &d->viewers, link)
     {
-        set_bit(v->changed, (size_t)y * d->columns + x);
+        bits_set(v->changed, (size_t)y * d->columns + x);
     }
 }
 
 static void mark_all(struct display *d, struct display_viewer *v)
 {
     for (size_t i = 0; i < (size_t)d->columns * d->rows; i++) {
-        set_bit(v->changed, i);
+        bits_set(v->changed, i);
     }
 }
 
@@ -164,7 +157,7 @@ static bool line_written(const struct display *d, unsigned y)
     render_line_bytes(&d->now, y, &off, &len);
     uint64_t first = (off - d->page_off) / PAGE, last = (off + len - 1 - d->page_off) / PAGE;
     for (uint64_t i = first; i <= last && i * PAGE < d->page_len; i++) {
-        if (d->pages[i / WORD_BITS] >> i % WORD_BITS & 1) {
+        if (bits_test(d->pages, i)) {
             return true;
         }
     }
@@ -216,7 +209,7 @@ static void watch_part(struct display *d)
     }
     end = MIN(end, (uint64_t)r->size);
     d->page_len = (uint32_t)(end > d->page_off ? end - d->page_off : 0);
-    size_t words = WORDS(d->page_len / PAGE + 2);
+    size_t words = bits_words(d->page_len / PAGE + 2);
     g_free(d->pages);
     g_free(d->pages_before);
     d->pages = g_new0(unsigned long, words);
@@ -226,7 +219,7 @@ static void watch_part(struct display *d)
 /* Written pages of now and of the last pull; false: none. */
 static bool fetch_pages(struct display *d)
 {
-    size_t words = WORDS(d->page_len / PAGE + 2);
+    size_t words = bits_words(d->page_len / PAGE + 2);
     unsigned long *fresh = d->pages;
     bool any = any_bit(d->pages_before, words);
 

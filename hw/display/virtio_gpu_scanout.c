@@ -7,21 +7,21 @@
 
 #include "hw/core/vmstate.h"
 #include "ui/display.h"
+#include "util/bits.h"
 #include "util/error.h"
 
 #include <errno.h>
 #include <glib.h>
 
-#define WORD_BITS (8 * sizeof(unsigned long))
-#define SIDE_MIN  64u /* what an EDID can say */
-#define SIDE_MAX  4095u
+#define SIDE_MIN 64u /* what an EDID can say */
+#define SIDE_MAX 4095u
 
 /* --- dirty pages -------------------------------------------------------------------------------- */
 
 static void mark_pages(struct gpu_scanout *s, uint64_t off, uint64_t len)
 {
     for (uint64_t i = off / GPU_PAGE; i <= (off + len - 1) / GPU_PAGE && i < s->dirty_pages; i++) {
-        s->dirty[i / WORD_BITS] |= 1ul << i % WORD_BITS;
+        bits_set(s->dirty, i);
     }
     s->any_dirty = true;
 }
@@ -31,7 +31,7 @@ static void new_dirty_bits(struct gpu_scanout *s, const struct gpu_resource *r)
 {
     g_free(s->dirty);
     s->dirty_pages = r ? DIV_ROUND_UP(r->size, GPU_PAGE) : 0;
-    s->dirty = r ? g_new0(unsigned long, DIV_ROUND_UP(s->dirty_pages, WORD_BITS)) : NULL;
+    s->dirty = r ? g_new0(unsigned long, bits_words(s->dirty_pages)) : NULL;
     s->any_dirty = false;
     if (r) {
         mark_pages(s, 0, r->size);
@@ -121,11 +121,11 @@ static bool source_fetch_dirty(void *opaque, uint32_t off, uint32_t len, unsigne
         return false;
     }
     for (uint32_t i = first; i <= last && i < s->dirty_pages; i++) {
-        if (s->dirty[i / WORD_BITS] >> i % WORD_BITS & 1) {
-            bits[(i - first) / WORD_BITS] |= 1ul << (i - first) % WORD_BITS;
+        if (bits_test(s->dirty, i)) {
+            bits_set(bits, i - first);
         }
     }
-    memset(s->dirty, 0, DIV_ROUND_UP(s->dirty_pages, WORD_BITS) * sizeof(*s->dirty));
+    memset(s->dirty, 0, bits_words(s->dirty_pages) * sizeof(*s->dirty));
     s->any_dirty = false;
     return true;
 }

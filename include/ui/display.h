@@ -18,6 +18,7 @@
 
 #include "hw/display/source.h"
 #include "util/base.h"
+#include "util/bits.h"
 
 struct device;
 struct display;
@@ -74,9 +75,7 @@ void display_end(struct display_viewer *v);
 /* Is tile (x, y) changed? */
 static inline bool display_tile_changed(const struct display_frame *f, unsigned x, unsigned y)
 {
-    size_t bit = (size_t)y * f->columns + x, word = 8 * sizeof(unsigned long);
-
-    return f->changed[bit / word] >> bit % word & 1;
+    return bits_test(f->changed, (size_t)y * f->columns + x);
 }
 
 /*

@@ -9,6 +9,7 @@
  * Meant for MODE=asan: the sanitizers say what is wrong.
  */
 #include "tests/dev/fakechr.h"
+#include "tests/lib/fuzz.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,16 +30,6 @@ char *__wrap_monitor_run_line(const char *line, unsigned cpu)
 
 #define PACKETS     200u /* in a session */
 #define EXPRESSIONS 500u /* after each */
-
-static uint64_t state;
-
-static uint64_t below(uint64_t n)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state % n;
-}
 
 static const char *const seeds[] = {
     "?",
@@ -98,10 +89,10 @@ static const char *const seeds[] = {
 static void mutate(GString *s)
 {
     static const char likely_bytes[] = "0123456789abcdefXZzpP,;:=-.+\1\xff}";
-    char c = (char)likely_bytes[below(sizeof(likely_bytes) - 1)];
-    gsize at = below(s->len + 1);
+    char c = (char)likely_bytes[fuzz_below(sizeof(likely_bytes) - 1)];
+    gsize at = fuzz_below(s->len + 1);
 
-    switch (below(5)) {
+    switch (fuzz_below(5)) {
     case 0:
         g_string_insert_c(s, (gssize)at, c);
         break;
@@ -109,29 +100,29 @@ static void mutate(GString *s)
         g_string_truncate(s, at);
         break;
     case 2:
-        g_string_append(s, seeds[below(ARRAY_SIZE(seeds))]);
+        g_string_append(s, seeds[fuzz_below(ARRAY_SIZE(seeds))]);
         break;
     default:
         if (at < s->len) {
-            s->str[at] = below(8) ? c : (char)below(256);
+            s->str[at] = fuzz_below(8) ? c : (char)fuzz_below(256);
         }
     }
 }
 
 static GByteArray *make_input(void)
 {
-    GString *s = g_string_new(seeds[below(ARRAY_SIZE(seeds))]);
+    GString *s = g_string_new(seeds[fuzz_below(ARRAY_SIZE(seeds))]);
     GByteArray *out = g_byte_array_new();
 
-    for (uint64_t n = below(6); n; n--) {
+    for (uint64_t n = fuzz_below(6); n; n--) {
         mutate(s);
     }
-    if (below(500) == 0) { /* a very long one */
-        g_string_set_size(s, RSP_PACKET_MAX + below(10000));
+    if (fuzz_below(500) == 0) { /* a very long one */
+        g_string_set_size(s, RSP_PACKET_MAX + fuzz_below(10000));
     }
     rsp_frame(out, s->str, s->len);
-    if (below(20) == 0) {
-        out->data[below(out->len)] = (uint8_t)below(256);
+    if (fuzz_below(20) == 0) {
+        out->data[fuzz_below(out->len)] = (uint8_t)fuzz_below(256);
     }
     g_string_free(s, TRUE);
     return out;
@@ -140,11 +131,11 @@ static GByteArray *make_input(void)
 static void send_in_pieces(struct fake_chr *chr, const GByteArray *in)
 {
     for (size_t at = 0; at < in->len;) {
-        size_t piece = below(4) ? 65536 : 1 + below(20), n = MIN(in->len - at, piece);
+        size_t piece = fuzz_below(4) ? 65536 : 1 + fuzz_below(20), n = MIN(in->len - at, piece);
         chardev_input(&chr->chr, in->data + at, n);
         at += n;
     }
-    if (below(4) == 0) {
+    if (fuzz_below(4) == 0) {
         chardev_input(&chr->chr, (const uint8_t *)"-", 1); /* the last one again */
     }
     chardev_input(&chr->chr, (const uint8_t *)"\3", 1);
@@ -164,13 +155,13 @@ static void one_session(struct fake_chr *chr)
 
 static void one_expression(void)
 {
-    size_t len = 1 + below(40);
+    size_t len = 1 + fuzz_below(40);
     struct agent_code *code = g_malloc(sizeof(*code) + len);
     uint64_t value;
 
     code->len = len;
     for (size_t i = 0; i < len; i++) {
-        code->code[i] = (uint8_t)(below(3) ? below(0x34) : below(256));
+        code->code[i] = (uint8_t)(fuzz_below(3) ? fuzz_below(0x34) : fuzz_below(256));
     }
     agent_run(code, vcpu_get(0), debug_description(vcpu_get(0), DEBUG_WIDTH_64), &value);
     g_free(code);
@@ -191,20 +182,15 @@ static void setup(void)
     ck_assert_int_eq(accel_create_vcpus(&x86_frontend, 2, NULL), 0);
 }
 
-static unsigned seconds = 2;
-static uint64_t seed = 1;
-
 START_TEST(test_packets)
 {
-    gint64 end = g_get_monotonic_time() + (gint64)seconds * G_USEC_PER_SEC;
     unsigned long sessions = 0;
 
-    state = seed * 0x9e3779b97f4a7c15u | 1;
     setup();
     struct fake_chr *chr = fake_chr_new("debugger");
     chr->chr.is_open = false;
     ck_assert_int_eq(gdbstub_start("chardev:debugger", NULL), 0);
-    for (; g_get_monotonic_time() < end; sessions++) {
+    for (; fuzz_goes_on(); sessions++) {
         one_session(chr);
         for (unsigned i = 0; i < EXPRESSIONS; i++) {
             one_expression();
@@ -216,14 +202,7 @@ END_TEST
 
 int main(int argc, char **argv)
 {
-    for (int i = 1; i + 1 < argc; i += 2) {
-        if (argv[i][1] == 't') {
-            seconds = (unsigned)strtoul(argv[i + 1], NULL, 0);
-        } else {
-            seed = strtoull(argv[i + 1], NULL, 0);
-        }
-    }
-    setenv("CK_FORK", "no", 1); /* one process, no time limit */
+    fuzz_begin(argc, argv);
     const TTest *const tests[] = {test_packets};
     return test_run_all("fuzz/rsp", tests, ARRAY_SIZE(tests));
 }

@@ -6,6 +6,7 @@
  * each batch an honest client must be served. -t SECONDS (2), -s SEED (1); the sanitizers say what is
  * wrong.
  */
+#include "tests/lib/fuzz.h"
 #include "tests/test.h"
 
 #include <arpa/inet.h>
@@ -32,16 +33,6 @@ bool __wrap_runstate_is_running(void);
 bool __wrap_runstate_is_running(void)
 {
     return true;
-}
-
-static uint64_t state;
-
-static uint64_t below(uint64_t n)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state % n;
 }
 
 /* --- the display --------------------------------------------------------------------------------- */
@@ -103,21 +94,21 @@ static void change_screen(void)
 {
     struct display_cursor *c = &screen.cursor;
 
-    screen.memory[below(MEMORY)] = (uint8_t)below(256);
-    memset(screen.memory + below(MEMORY - 4096), (int)below(256), 4096);
-    if (below(20) == 0) {
-        screen.width = 1 + (unsigned)below(500);
-        screen.height = 1 + (unsigned)below(500);
+    screen.memory[fuzz_below(MEMORY)] = (uint8_t)fuzz_below(256);
+    memset(screen.memory + fuzz_below(MEMORY - 4096), (int)fuzz_below(256), 4096);
+    if (fuzz_below(20) == 0) {
+        screen.width = 1 + (unsigned)fuzz_below(500);
+        screen.height = 1 + (unsigned)fuzz_below(500);
     }
-    c->visible = below(4);
-    c->x = (int)below(600) - 50;
-    c->y = (int)below(600) - 50;
-    if (below(4) == 0) {
-        c->width = 1 + (unsigned)below(DISPLAY_CURSOR_SIDE);
-        c->height = 1 + (unsigned)below(DISPLAY_CURSOR_SIDE);
-        c->hot_x = (unsigned)below(c->width);
-        c->hot_y = (unsigned)below(c->height);
-        c->pixels[below(ARRAY_SIZE(c->pixels))] = (uint32_t)below(1ull << 32);
+    c->visible = fuzz_below(4);
+    c->x = (int)fuzz_below(600) - 50;
+    c->y = (int)fuzz_below(600) - 50;
+    if (fuzz_below(4) == 0) {
+        c->width = 1 + (unsigned)fuzz_below(DISPLAY_CURSOR_SIDE);
+        c->height = 1 + (unsigned)fuzz_below(DISPLAY_CURSOR_SIDE);
+        c->hot_x = (unsigned)fuzz_below(c->width);
+        c->hot_y = (unsigned)fuzz_below(c->height);
+        c->pixels[fuzz_below(ARRAY_SIZE(c->pixels))] = (uint32_t)fuzz_below(1ull << 32);
         c->serial++;
     }
 }
@@ -140,7 +131,7 @@ static void put_number(GByteArray *out, unsigned bytes, uint64_t v)
 static void put_random(GByteArray *out, size_t len)
 {
     while (len--) {
-        put_number(out, 1, below(256));
+        put_number(out, 1, fuzz_below(256));
     }
 }
 
@@ -175,25 +166,25 @@ static void put_encodings(GByteArray *out)
                                     -314,
                                     0x574d5668,
                                     (int)0xc0a1e5ce};
-    unsigned n = (unsigned)below(24);
+    unsigned n = (unsigned)fuzz_below(24);
 
     put_number(out, 2, 0x0200);
     put_number(out, 2, n);
     while (n--) {
-        put_number(out, 4, (uint32_t)known[below(ARRAY_SIZE(known))]);
+        put_number(out, 4, (uint32_t)known[fuzz_below(ARRAY_SIZE(known))]);
     }
 }
 
 static void put_format(GByteArray *out)
 {
     static const uint8_t bits[] = {8, 16, 32};
-    uint8_t n = bits[below(3)];
+    uint8_t n = bits[fuzz_below(3)];
 
     put_number(out, 4, 0);
     put_number(out, 1, n);
     put_number(out, 1, n == 32 ? 24 : n);
-    put_number(out, 1, below(2));
-    put_number(out, 1, below(6) != 0);
+    put_number(out, 1, fuzz_below(2));
+    put_number(out, 1, fuzz_below(6) != 0);
     for (unsigned i = 0; i < 3; i++) {
         put_number(out, 2, n == 32 ? 255 : 3);
     }
@@ -206,19 +197,19 @@ static void put_format(GByteArray *out)
 static void put_area(GByteArray *out)
 {
     for (unsigned i = 0; i < 4; i++) {
-        put_number(out, 2, below(8) ? below(600) : below(65536));
+        put_number(out, 2, fuzz_below(8) ? fuzz_below(600) : fuzz_below(65536));
     }
 }
 
 static void put_cut_text(GByteArray *out)
 {
-    size_t len = below(10) ? below(50) : below(100000);
-    bool extended = below(2);
+    size_t len = fuzz_below(10) ? fuzz_below(50) : fuzz_below(100000);
+    bool extended = fuzz_below(2);
 
     put_number(out, 4, 0x06000000);
     put_number(out, 4, extended ? -(uint64_t)(len + 4) : len);
     if (extended) {
-        put_number(out, 4, 1u << (24 + below(8)) | below(4));
+        put_number(out, 4, 1u << (24 + fuzz_below(8)) | fuzz_below(4));
     }
     put_random(out, len);
 }
@@ -227,7 +218,7 @@ static void put_message(GByteArray *out)
 {
     unsigned n;
 
-    switch (below(12)) {
+    switch (fuzz_below(12)) {
     case 0:
         put_format(out);
         break;
@@ -236,60 +227,60 @@ static void put_message(GByteArray *out)
         break;
     case 2:
     case 3:
-        put_number(out, 2, 0x0300 | below(2));
+        put_number(out, 2, 0x0300 | fuzz_below(2));
         put_area(out);
         break;
     case 4:
-        put_number(out, 4, 0x04000000 | below(2) << 16);
-        put_number(out, 4, below(2) ? below(0x10000) : below(1ull << 32));
+        put_number(out, 4, 0x04000000 | fuzz_below(2) << 16);
+        put_number(out, 4, fuzz_below(2) ? fuzz_below(0x10000) : fuzz_below(1ull << 32));
         break;
     case 5:
-        put_number(out, 2, 0x0500 | below(256));
-        put_number(out, 4, below(1ull << 32));
+        put_number(out, 2, 0x0500 | fuzz_below(256));
+        put_number(out, 4, fuzz_below(1ull << 32));
         break;
     case 6:
         put_cut_text(out);
         break;
     case 7:
-        put_number(out, 2, 150 << 8 | below(2));
+        put_number(out, 2, 150 << 8 | fuzz_below(2));
         put_area(out);
         break;
     case 8:
-        n = (unsigned)below(66);
+        n = (unsigned)fuzz_below(66);
         put_number(out, 4, 248u << 24);
-        put_number(out, 4, below(2) << 31 | below(8));
+        put_number(out, 4, fuzz_below(2) << 31 | fuzz_below(8));
         put_number(out, 1, n);
         put_random(out, n);
         break;
     case 9:
-        put_number(out, 4, 250u << 24 | 0x100 | below(6));
+        put_number(out, 4, 250u << 24 | 0x100 | fuzz_below(6));
         break;
     case 10:
-        n = (unsigned)below(4);
+        n = (unsigned)fuzz_below(4);
         put_number(out, 2, 251 << 8);
-        put_number(out, 4, below(1ull << 32));
+        put_number(out, 4, fuzz_below(1ull << 32));
         put_number(out, 2, n << 8);
         put_random(out, 16 * n);
         break;
     default:
-        put_number(out, 4, 255u << 24 | below(3) << 16 | below(3));
-        put_number(out, 8, below(1ull << 40));
+        put_number(out, 4, 255u << 24 | fuzz_below(3) << 16 | fuzz_below(3));
+        put_number(out, 8, fuzz_below(1ull << 40));
     }
 }
 
 static void mutate(GByteArray *b)
 {
-    for (uint64_t n = below(4); n && b->len; n--) {
-        size_t at = below(b->len);
-        switch (below(6)) {
+    for (uint64_t n = fuzz_below(4); n && b->len; n--) {
+        size_t at = fuzz_below(b->len);
+        switch (fuzz_below(6)) {
         case 0:
             g_byte_array_set_size(b, (guint)at);
             break;
         case 1:
-            put_random(b, below(40));
+            put_random(b, fuzz_below(40));
             break;
         default:
-            b->data[at] = (uint8_t)below(256);
+            b->data[at] = (uint8_t)fuzz_below(256);
         }
     }
 }
@@ -297,15 +288,15 @@ static void mutate(GByteArray *b)
 static GByteArray *make_session(void)
 {
     static const char *const versions[] = {"RFB 003.003\n", "RFB 003.007\n", "RFB 003.008\n"};
-    unsigned version = (unsigned)below(3);
+    unsigned version = (unsigned)fuzz_below(3);
     GByteArray *out = g_byte_array_new();
 
     put(out, versions[version], 12);
     put(out, "\1\1", version ? 2 : 1);
-    for (uint64_t n = below(30); n; n--) {
+    for (uint64_t n = fuzz_below(30); n; n--) {
         put_message(out);
     }
-    if (below(3)) {
+    if (fuzz_below(3)) {
         mutate(out);
     }
     return out;
@@ -324,14 +315,15 @@ static GByteArray *in_frames(const GByteArray *b)
         "HEAD /core/../../../../etc/passwd HTTP/1.0\r\n\r\n",
         "GET /app/images/icons/novnc-16x16.png HTTP/1.1\r\nUpgrade: h2c\r\n\r\n",
     };
-    const char *request = requests[below(4) ? 0 : below(ARRAY_SIZE(requests))];
+    const char *request = requests[fuzz_below(4) ? 0 : fuzz_below(ARRAY_SIZE(requests))];
     GByteArray *out = g_byte_array_new();
 
     put(out, request, strlen(request));
     for (size_t at = 0, n; at < b->len; at += n) {
-        size_t most = 1 + below(below(3) ? 60 : 2000); /* MIN is glib's: evaluates twice */
+        size_t most =
+            1 + fuzz_below(fuzz_below(3) ? 60 : 2000); /* MIN is glib's: evaluates twice */
         n = MIN(b->len - at, most);
-        put_number(out, 1, below(30) ? 0x82 : below(256));
+        put_number(out, 1, fuzz_below(30) ? 0x82 : fuzz_below(256));
         put_number(out, 1, 0x80 | (n < 126 ? n : 126));
         if (n >= 126) {
             put_number(out, 2, n);
@@ -339,7 +331,7 @@ static GByteArray *in_frames(const GByteArray *b)
         put_number(out, 4, 0);
         put(out, b->data + at, n);
     }
-    if (below(3) == 0) {
+    if (fuzz_below(3) == 0) {
         mutate(out);
     }
     return out;
@@ -390,12 +382,12 @@ static bool drain(int fd, int wait_ms)
 static void send_in_pieces(int fd, const GByteArray *b, bool reads)
 {
     for (size_t at = 0, n; at < b->len; at += n) {
-        size_t most = below(4) ? 65536 : 1 + below(200);
+        size_t most = fuzz_below(4) ? 65536 : 1 + fuzz_below(200);
         n = MIN(b->len - at, most);
         if (send(fd, b->data + at, n, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)n) {
             return;
         }
-        if (reads && !drain(fd, below(3) == 0)) {
+        if (reads && !drain(fd, fuzz_below(3) == 0)) {
             return;
         }
     }
@@ -403,7 +395,7 @@ static void send_in_pieces(int fd, const GByteArray *b, bool reads)
 
 static void one_session(void)
 {
-    bool web = below(3) == 0;
+    bool web = fuzz_below(3) == 0;
     int fd = web ? dial_tcp() : dial_unix();
     GByteArray *b = make_session();
 
@@ -412,8 +404,8 @@ static void one_session(void)
         g_byte_array_free(b, TRUE);
         b = frames;
     }
-    send_in_pieces(fd, b, below(5));
-    drain(fd, (int)below(4));
+    send_in_pieces(fd, b, fuzz_below(5));
+    drain(fd, (int)fuzz_below(4));
     close(fd);
     g_byte_array_free(b, TRUE);
 }
@@ -451,9 +443,6 @@ static void honest_client(void)
 
 /* --- running ------------------------------------------------------------------------------------- */
 
-static unsigned seconds = 2;
-static uint64_t seed = 1;
-
 static unsigned free_port(void)
 {
     struct sockaddr_in in = {.sin_family = AF_INET};
@@ -490,12 +479,10 @@ static void setup(void)
 
 START_TEST(test_sessions)
 {
-    gint64 end = g_get_monotonic_time() + (gint64)seconds * G_USEC_PER_SEC;
     unsigned long sessions = 0;
 
-    state = seed * 0x9e3779b97f4a7c15u | 1;
     setup();
-    while (g_get_monotonic_time() < end) {
+    while (fuzz_goes_on()) {
         for (unsigned i = 0; i < BATCH; i++, sessions++) {
             one_session();
             device_lock();
@@ -513,14 +500,7 @@ END_TEST
 
 int main(int argc, char **argv)
 {
-    for (int i = 1; i + 1 < argc; i += 2) {
-        if (argv[i][1] == 't') {
-            seconds = (unsigned)strtoul(argv[i + 1], NULL, 0);
-        } else {
-            seed = strtoull(argv[i + 1], NULL, 0);
-        }
-    }
-    setenv("CK_FORK", "no", 1); /* one process, no time limit */
+    fuzz_begin(argc, argv);
     const TTest *const tests[] = {test_sessions};
     return test_run_all("fuzz/vnc", tests, ARRAY_SIZE(tests));
 }

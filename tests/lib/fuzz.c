@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 static uint64_t state;
+static gint64 end;
 
 uint64_t fuzz_below(uint64_t n)
 {
@@ -47,17 +48,29 @@ void fuzz_mutate(GByteArray *bytes, unsigned changes)
     }
 }
 
-int fuzz_main(const char *name, int argc, char **argv, void (*round)(void))
+void fuzz_begin(int argc, char **argv)
 {
     uint64_t seconds = 2, seed = 1;
-    unsigned long rounds = 0;
 
     for (int i = 1; i + 1 < argc; i += 2) {
         *(argv[i][1] == 't' ? &seconds : &seed) = strtoull(argv[i + 1], NULL, 0);
     }
     state = seed * 0x9e3779b97f4a7c15u | 1;
-    gint64 end = g_get_monotonic_time() + (gint64)seconds * G_USEC_PER_SEC;
-    for (; g_get_monotonic_time() < end; rounds++) {
+    end = g_get_monotonic_time() + (gint64)seconds * G_USEC_PER_SEC;
+    setenv("CK_FORK", "no", 1);
+}
+
+bool fuzz_goes_on(void)
+{
+    return g_get_monotonic_time() < end;
+}
+
+int fuzz_main(const char *name, int argc, char **argv, void (*round)(void))
+{
+    unsigned long rounds = 0;
+
+    fuzz_begin(argc, argv);
+    for (; fuzz_goes_on(); rounds++) {
         round();
     }
     printf("%s: %lu rounds\n", name, rounds);

@@ -10,6 +10,13 @@
 
 #include <glib.h>
 
+/*
+ * Reads -t and -s, starts the time and the random numbers; for targets that have a frame of their
+ * own. check's, too, has one process and no time limit then.
+ */
+void fuzz_begin(int argc, char **argv);
+bool fuzz_goes_on(void);
+
 /* Below n, which is not 0. */
 uint64_t fuzz_below(uint64_t n);
 

@@ -5,8 +5,9 @@
  */
 #include "ui/vnc/enc.h"
 
-#define WORD_BITS (8 * sizeof(unsigned long))
-#define GAP       2u /* unchanged tiles that a run may have in a row */
+#include "util/bits.h"
+
+#define GAP 2u /* unchanged tiles that a run may have in a row */
 
 /* Tiles [x0, x1) of a row. */
 struct run {
@@ -15,9 +16,7 @@ struct run {
 
 static bool test(const struct vnc_tile_map *m, unsigned x, unsigned y)
 {
-    size_t bit = (size_t)y * m->columns + x;
-
-    return m->bits[bit / WORD_BITS] >> bit % WORD_BITS & 1;
+    return bits_test(m->bits, (size_t)y * m->columns + x);
 }
 
 static unsigned count(const struct vnc_tile_map *m, struct run r, unsigned y)
@@ -103,8 +102,7 @@ bool vnc_take_tiles(const struct vnc_tile_map *m, const struct vnc_rect *in, uns
     *taken = (struct vnc_rect){r.x0, y, r.x1 - r.x0, h};
     for (unsigned k = y; k < y + h; k++) {
         for (unsigned x = r.x0; x < r.x1; x++) {
-            size_t bit = (size_t)k * m->columns + x;
-            m->bits[bit / WORD_BITS] &= ~(1ul << bit % WORD_BITS);
+            bits_clear(m->bits, (size_t)k * m->columns + x);
         }
     }
     return true;

@@ -23,14 +23,12 @@
 #define DECAY_US         1000000
 #define LEGACY_MAX       MIB(256)
 
-#define WORD_BITS (8 * sizeof(unsigned long))
-
 enum { MSG_FRAMEBUFFER_UPDATE = 0, MSG_FENCE = 248 };
 enum { FENCE_BLOCK_BEFORE = 1, FENCE_REQUEST = 0x80000000u };
 
 static size_t words(const struct vnc_screen *scr)
 {
-    return DIV_ROUND_UP((size_t)scr->columns * scr->rows, WORD_BITS);
+    return bits_words((size_t)scr->columns * scr->rows);
 }
 
 static void new_maps(struct vnc_client *c)
@@ -122,9 +120,7 @@ static struct tiles wanted(const struct vnc_client *c)
 
 static bool test_tile(const struct vnc_client *c, unsigned x, unsigned y)
 {
-    size_t bit = (size_t)y * c->server->screen.columns + x;
-
-    return c->dirty[bit / WORD_BITS] >> bit % WORD_BITS & 1;
+    return bits_test(c->dirty, (size_t)y * c->server->screen.columns + x);
 }
 
 static bool row_has(const struct vnc_client *c, unsigned x0, unsigned x1, unsigned y)

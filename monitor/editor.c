@@ -19,6 +19,7 @@ struct editor {
     GString *line;
     size_t pos;       /* of the cursor in line */
     size_t shown_pos; /* columns right of the prompt the cursor is on the screen */
+    size_t shown_end; /* columns of the line on the screen */
     GString *killed;
     GPtrArray *history;
     unsigned recalled; /* index in history; its length: the line being typed */
@@ -63,6 +64,12 @@ static void move_shown(struct editor *e, size_t column)
     e->shown_pos = column;
 }
 
+/* The cursor is right of a prompt and nothing of the line is on the screen. */
+static void nothing_shown(struct editor *e)
+{
+    e->shown_pos = e->shown_end = 0;
+}
+
 static void set_pos(struct editor *e, size_t pos)
 {
     e->pos = pos;
@@ -75,7 +82,10 @@ static void redraw_from(struct editor *e, size_t from)
     move_shown(e, columns(e, 0, from));
     put(e, e->line->str + from, e->line->len - from);
     e->shown_pos = columns(e, 0, e->line->len);
-    put(e, "\033[K", 3);
+    if (e->shown_end > e->shown_pos) {
+        put(e, "\033[K", 3);
+    }
+    e->shown_end = e->shown_pos;
     move_shown(e, columns(e, 0, e->pos));
 }
 
@@ -179,6 +189,7 @@ static void insert(struct editor *e, const char *text, size_t len)
     if (e->pos == e->line->len && !continues(e, from)) {
         put(e, text, len); /* at the end: no need to draw again */
         e->shown_pos += columns(e, from, e->pos);
+        e->shown_end = e->shown_pos;
     } else {
         redraw_from(e, from);
     }
@@ -200,7 +211,7 @@ static void clear_screen(struct editor *e)
 {
     put(e, "\033[H\033[2J", 7);
     put(e, e->prompt, strlen(e->prompt));
-    e->shown_pos = 0;
+    nothing_shown(e);
     redraw_from(e, 0);
 }
 
@@ -286,7 +297,7 @@ static void list_candidates(struct editor *e, const GPtrArray *words)
         }
     }
     put(e, e->prompt, strlen(e->prompt));
-    e->shown_pos = 0;
+    nothing_shown(e);
     redraw_from(e, 0);
 }
 
@@ -324,7 +335,8 @@ static void enter(struct editor *e)
     put(e, "\r\n", 2);
     remember(e, line);
     g_string_truncate(e->line, 0);
-    e->pos = e->shown_pos = 0;
+    e->pos = 0;
+    nothing_shown(e);
     e->ops->line(e->opaque, line);
     g_free(line);
 }
@@ -333,7 +345,8 @@ static void abandon(struct editor *e)
 {
     put(e, "^C\r\n", 4);
     g_string_truncate(e->line, 0);
-    e->pos = e->shown_pos = 0;
+    e->pos = 0;
+    nothing_shown(e);
     e->recalled = e->history->len;
     put(e, e->prompt, strlen(e->prompt));
 }
@@ -527,7 +540,8 @@ void editor_set_echo(struct editor *e, bool on)
 void editor_reset(struct editor *e)
 {
     g_string_truncate(e->line, 0);
-    e->pos = e->shown_pos = 0;
+    e->pos = 0;
+    nothing_shown(e);
     e->escape = ESC_NONE;
     e->recalled = e->history->len;
 }
@@ -535,6 +549,6 @@ void editor_reset(struct editor *e)
 void editor_prompt(struct editor *e)
 {
     e->ops->output(e->opaque, e->prompt, strlen(e->prompt));
-    e->shown_pos = 0;
+    nothing_shown(e);
     redraw_from(e, 0);
 }

@@ -45,7 +45,7 @@ class Client:
         self.pixels = None
         self.name_updates, self.leds, self.absolute, self.ext_keys = [], None, None, False
         self.resizes, self.cursors, self.fences, self.end_of_continuous = [], [], [], 0
-        self.cut_texts, self.xvp, self.rects, self.bytes = [], [], 0, 0
+        self.cut_texts, self.xvp, self.rects, self.bytes, self.fences_asked = [], [], 0, 0, 0
         self.password = password
         if handshake:
             self.handshake(version)
@@ -194,6 +194,7 @@ class Client:
             flags, n = self.unpack('xxxIB')
             data = self.recv(n)
             if flags & 0x80000000:
+                self.fences_asked += 1
                 self.fence(flags & 7, data)
             else:
                 self.fences.append((flags, data))

@@ -133,7 +133,7 @@ static ssize_t fence(struct vnc_client *c, const uint8_t *m, size_t len)
         answer[8] = (uint8_t)n;
         memcpy(answer + 9, m + 9, n);
         vnc_client_control(c, answer, 9 + n);
-    } else {
+    } else if (n) { /* the one that announced them has none */
         vnc_update_acknowledged(c);
     }
     return (ssize_t)(9 + n);

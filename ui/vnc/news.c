@@ -7,6 +7,7 @@
 #include "ui/vnc/internal.h"
 
 enum { MSG_END_OF_CONTINUOUS = 150, MSG_FENCE = 248, MSG_XVP = 250 };
+enum { FENCE_REQUEST = 0x80000000u };
 enum { XVP_INIT = 1 };
 
 static void put16(GByteArray *out, unsigned v)
@@ -157,7 +158,9 @@ unsigned vnc_news_write(struct vnc_client *c, GByteArray *out)
 void vnc_news_announce(struct vnc_client *c, uint32_t before)
 {
     static const uint8_t end_of_continuous = MSG_END_OF_CONTINUOUS;
-    static const uint8_t fence[9] = {MSG_FENCE}, xvp[4] = {MSG_XVP, 0, 1, XVP_INIT};
+    /* a request without data: noVNC hangs up on answers to what it has not asked */
+    static const uint8_t fence[9] = {[0] = MSG_FENCE, [4] = FENCE_REQUEST >> 24};
+    static const uint8_t xvp[4] = {MSG_XVP, 0, 1, XVP_INIT};
     uint32_t fresh = c->can & ~before;
 
     if (fresh & VNC_CAN_FENCE) {

@@ -4,7 +4,7 @@ test-y += bench/translate
 endif
 test-y += bench/virtqueue
 test-y += bench/render
-test-y += bench/vnc_enc bench/vnc_replay
+test-y += bench/vnc_enc bench/vnc_replay bench/vnc_psnr
 test-obj-y += bench/vnc_pictures.o
 
 # A guest that replays a recorded session, for bench/vnc.

@@ -202,6 +202,7 @@ static void session_init(struct session *s, unsigned width, unsigned height,
 
 static void session_fini(struct session *s)
 {
+    ck_assert_uint_eq(s->d.gradients, 0); /* some clients lack it */
     rfb_fini(&s->d);
     vnc_encoder_free(s->e);
     canvas_fini(&s->c);
@@ -350,6 +351,48 @@ START_TEST(test_tight_forms)
     canvas_draw(&s.c, &all, draw_desktop);
     session_update(&s, &all, false);
     ck_assert_uint_gt(s.d.fills, 4);
+    session_fini(&s);
+}
+END_TEST
+
+/* Two neighbours are of one colour, which no others have. */
+static uint32_t draw_pairs(unsigned x, unsigned y)
+{
+    return draw_unique(x / 2, y);
+}
+
+/* Two colours that clients of 16 bits do not tell apart. */
+static uint32_t draw_alike(unsigned x, unsigned y)
+{
+    return x & 1 ? 0x336699 : 0x33669a;
+}
+
+static size_t draw_and_update(struct session *s, const struct vnc_rect *r,
+                              uint32_t (*draw)(unsigned x, unsigned y))
+{
+    canvas_draw(&s->c, r, draw);
+    size_t size = session_update(s, r, false);
+    ck_assert_uint_eq(session_difference(s), 0);
+    return size - 12;
+}
+
+/* How long tiles are, which tells how they were sent. */
+START_TEST(test_hextile_forms)
+{
+    int32_t hextile = VNC_ENCODING_HEXTILE;
+    struct vnc_rect tile = {0, 0, 16, 16}, two = {0, 0, 32, 16};
+    struct session s;
+
+    for (unsigned f = 0; f < 2; f++) { /* as the guest has pixels, and in another order */
+        session_init(&s, 32, 16, &formats[3 * f], &hextile, 1);
+        ck_assert_uint_eq(draw_and_update(&s, &two, draw_solid), 1 + 4 + 1);
+        ck_assert_uint_eq(draw_and_update(&s, &tile, draw_unique), 1 + 4 * 256);
+        ck_assert_uint_eq(draw_and_update(&s, &tile, draw_pairs), 1 + 4 + 1 + 127 * 6);
+        ck_assert_uint_eq(draw_and_update(&s, &tile, draw_alike), 1 + 4 + 4 + 1 + 8 * 2);
+        session_fini(&s);
+    }
+    session_init(&s, 32, 16, &formats[10], &hextile, 1);
+    ck_assert_uint_eq(draw_and_update(&s, &two, draw_alike), 1 + 2 + 1);
     session_fini(&s);
 }
 END_TEST
@@ -698,5 +741,6 @@ START_TEST(test_memory)
 END_TEST
 
 TEST_MAIN("vnc-enc", test_formats, test_choice, test_clipping, test_all_formats, test_sizes,
-          test_screen, test_changes, test_tight_forms, test_lossy, test_lossless, test_scroll,
-          test_no_scroll, test_copy_of_lossy, test_tiles, test_cursor, test_colour_map, test_memory)
+          test_screen, test_changes, test_tight_forms, test_hextile_forms, test_lossy,
+          test_lossless, test_scroll, test_no_scroll, test_copy_of_lossy, test_tiles, test_cursor,
+          test_colour_map, test_memory)

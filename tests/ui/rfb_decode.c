@@ -420,6 +420,36 @@ static void put_rgb(struct rfb_decoder *d, struct rect r, const uint8_t *rgb)
     }
 }
 
+/* Each component is told as its difference to what its neighbours predict. */
+static void tight_gradient(struct rfb_decoder *d, struct rect r, unsigned stream)
+{
+    size_t row = (size_t)r.w * 3;
+    uint8_t *data;
+
+    need(tpixel_bytes(d) == 3);
+    data = tight_data(d, stream, row * r.h);
+    for (size_t i = 0; i < row * r.h; i++) {
+        int left = i % row >= 3 ? data[i - 3] : 0, above = i >= row ? data[i - row] : 0;
+        int corner = i % row >= 3 && i >= row ? data[i - row - 3] : 0;
+        data[i] = (uint8_t)(data[i] + CLAMP(left + above - corner, 0, 255));
+    }
+    put_rgb(d, r, data);
+    g_free(data);
+    d->gradients++;
+}
+
+static void tight_filtered(struct rfb_decoder *d, struct rect r, unsigned stream)
+{
+    unsigned filter = take_u8(wire(d));
+
+    need(filter == 1 || filter == 2);
+    if (filter == 1) {
+        tight_palette(d, r, stream);
+    } else {
+        tight_gradient(d, r, stream);
+    }
+}
+
 static void tight_jpeg(struct rfb_decoder *d, struct rect r)
 {
 #if CONFIG_JPEG
@@ -474,8 +504,7 @@ static void decode_tight_any(struct rfb_decoder *d, struct rect r, bool png)
         need(png);
         tight_png(d, r);
     } else if (kind & 4) {
-        ck_assert_uint_eq(take_u8(wire(d)), 1);
-        tight_palette(d, r, kind & 3);
+        tight_filtered(d, r, kind & 3);
     } else {
         need(kind < 4);
         tight_full(d, r, kind);

@@ -24,8 +24,8 @@ struct rfb_decoder {
         z_stream z;
         bool open;
     } tight[4], zlib, zrle;
-    const uint8_t *p, *end;                              /* the input */
-    unsigned jpegs, fills, monos, indexed, pngs, copies; /* rectangles seen */
+    const uint8_t *p, *end;                                         /* the input */
+    unsigned jpegs, fills, monos, indexed, gradients, pngs, copies; /* rectangles seen */
 };
 
 void rfb_init(struct rfb_decoder *d, const struct rfb_format *pf, unsigned width, unsigned height);

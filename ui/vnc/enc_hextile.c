@@ -2,17 +2,29 @@
 /*
  * Hextile (RFC 6143 section 7.7.4): tiles of 16 by 16 as a background and rectangles on it, or raw
  * where that would be longer.
+ *
+ * A tile is looked at as sets of pixels, 16 bits a row: what is not drawn yet, what is like its
+ * neighbours. Rectangles are found in these, without another look at the pixels.
  */
 #include "ui/vnc/enc_int.h"
 #include "ui/vnc/enc_simd.h"
 
-#define SIDE 16u
+#define SIDE       16u
+#define TILE_BYTES (SIDE * SIDE * 4)
 
 enum { RAW = 1, BACKGROUND = 2, FOREGROUND = 4, SUBRECTS = 8, COLOURED = 16 };
 
+/* Bit x of rows[y]. */
+struct set {
+    uint16_t rows[SIDE];
+};
+
 struct tile {
-    uint32_t px[SIDE][SIDE]; /* of what is not drawn yet; the rest is background */
-    unsigned w, h;
+    struct enc_area a;
+    unsigned colours;                /* 1, 2, or 3 for more */
+    uint32_t background, foreground; /* the latter of two colours */
+    struct set todo;                 /* what is not drawn yet; the rest is background */
+    struct set right, below;         /* what is like its neighbour there */
 };
 
 /* The colours a client remembers from the tile before. */
@@ -21,199 +33,276 @@ struct memory {
     uint32_t background, foreground;
 };
 
-static void load_tile(struct tile *t, const struct enc_area *a)
-{
-    t->w = a->w;
-    t->h = a->h;
-    for (unsigned y = 0; y < t->h; y++) {
-        memcpy(t->px[y], a->px + y * a->stride, t->w * sizeof(uint32_t));
-    }
-}
-
-/* Colours of a tile as far as they matter: one, two, or more. */
-struct colours {
-    unsigned count;    /* 1 to 3 */
-    uint32_t value[2]; /* value[0], the more frequent one, makes the background */
+struct hextile {
+    struct vnc_encoder *e;
+    const struct vnc_image *img;
+    bool source; /* tiles are looked at as source pixels, else as the client's */
+    struct memory memory;
+    GByteArray *out;
 };
 
-/* A row's pixels that are neither colour make the second, then the third one. */
-static void look_at_row(const uint32_t *px, unsigned w, struct colours *c, unsigned n[2])
-{
-    uint64_t first = enc_matches(px, w, c->value[0]), rest = ~first & mask64(w);
+/* --- looking -------------------------------------------------------------------------------------- */
 
-    n[0] += (unsigned)__builtin_popcountll(first);
-    if (!rest) {
-        return;
-    }
-    if (c->count == 1) {
-        c->count = 2;
-        c->value[1] = px[__builtin_ctzll(rest)];
-    }
-    uint64_t second = enc_matches(px, w, c->value[1]);
-    n[1] += (unsigned)__builtin_popcountll(second);
-    c->count = rest & ~second ? 3 : c->count;
+static const uint32_t *row_of(const struct enc_area *a, unsigned y)
+{
+    return a->px + y * a->stride;
 }
 
-static void find_colours(const struct enc_area *a, struct colours *c)
+static unsigned count(const struct set *s)
 {
-    unsigned n[2] = {0, 0};
+    uint64_t words[SIDE / 4];
+    unsigned n = 0;
 
-    *c = (struct colours){1, {a->px[0], 0}};
+    memcpy(words, s->rows, sizeof(words));
+    for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
+        n += (unsigned)__builtin_popcountll(words[i]);
+    }
+    return n;
+}
+
+static struct set pixels_of_value(const struct enc_area *a, uint32_t value)
+{
+    struct set s = {{0}};
+
     for (unsigned y = 0; y < a->h; y++) {
-        look_at_row(a->px + y * a->stride, a->w, c, n);
+        s.rows[y] = (uint16_t)enc_matches(row_of(a, y), a->w, value);
     }
-    if (c->count > 1 && n[1] > n[0]) {
-        *c = (struct colours){c->count, {c->value[1], c->value[0]}};
+    return s;
+}
+
+/* The first pixel that is in neither set; false: there is none. */
+static bool find_other(const struct enc_area *a, const struct set *s, const struct set *t,
+                       uint32_t *value)
+{
+    for (unsigned y = 0; y < a->h; y++) {
+        uint64_t rest = ~(s->rows[y] | t->rows[y]) & mask64(a->w);
+        if (rest) {
+            *value = row_of(a, y)[__builtin_ctzll(rest)];
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of the first two colours the more frequent one makes the background. */
+static void find_colours(struct tile *t)
+{
+    const struct enc_area *a = &t->a;
+    uint32_t value[2] = {a->px[0], 0}, other;
+    struct set pixels[2] = {pixels_of_value(a, value[0]), {{0}}};
+
+    t->colours = 1;
+    if (find_other(a, &pixels[0], &pixels[1], &value[1])) {
+        pixels[1] = pixels_of_value(a, value[1]);
+        t->colours = find_other(a, &pixels[0], &pixels[1], &other) ? 3 : 2;
+    }
+    unsigned which = count(&pixels[1]) > count(&pixels[0]);
+    t->background = value[which];
+    t->foreground = value[!which];
+    for (unsigned y = 0; y < SIDE; y++) {
+        t->todo.rows[y] = y < a->h ? (uint16_t)(~pixels[which].rows[y] & mask64(a->w)) : 0;
     }
 }
+
+/* What is not background is alike if there are two colours, and is compared if there are more. */
+static void find_neighbours(struct tile *t)
+{
+    const struct enc_area *a = &t->a;
+
+    memset(&t->right, 0xff, sizeof(t->right));
+    memset(&t->below, 0xff, sizeof(t->below));
+    for (unsigned y = 0; y < a->h && t->colours > 2; y++) {
+        t->right.rows[y] = (uint16_t)(~enc_edges(row_of(a, y), a->w) >> 1);
+        if (y + 1 < a->h) {
+            t->below.rows[y] = (uint16_t)enc_equals(row_of(a, y), row_of(a, y + 1), a->w);
+        }
+    }
+    t->below.rows[a->h - 1] = 0;
+}
+
+/* Pixels that no rectangle can take together with another one. */
+static unsigned count_single(const struct tile *t)
+{
+    struct set s = {{0}};
+
+    for (unsigned y = 0; y < t->a.h; y++) {
+        unsigned right = t->right.rows[y], above = y ? t->below.rows[y - 1] : 0;
+        s.rows[y] = (uint16_t)(t->todo.rows[y] & ~(right | right << 1 | t->below.rows[y] | above));
+    }
+    return count(&s);
+}
+
+/* --- rectangles ----------------------------------------------------------------------------------- */
 
 static unsigned run_right(const struct tile *t, unsigned x, unsigned y)
 {
-    unsigned end = x + 1;
+    unsigned same = t->right.rows[y] & t->todo.rows[y] >> 1;
 
-    while (end < t->w && t->px[y][end] == t->px[y][x]) {
-        end++;
-    }
-    return end - x;
+    return (unsigned)__builtin_ctz(~(same >> x)) + 1;
 }
 
-/* Rows from y down that have this colour at [x, x + w). */
-static unsigned rows_below(const struct tile *t, unsigned x, unsigned y, unsigned w)
+/* Rows from y down that have in these columns what row y has there. */
+static unsigned rows_below(const struct tile *t, unsigned columns, unsigned y)
 {
-    unsigned end = y + 1;
+    unsigned end = y;
 
-    for (; end < t->h; end++) {
-        for (unsigned k = x; k < x + w; k++) {
-            if (t->px[end][k] != t->px[y][x]) {
-                return end - y;
-            }
-        }
+    while (end + 1 < t->a.h && !(columns & ~(t->below.rows[end] & t->todo.rows[end + 1]))) {
+        end++;
     }
-    return end - y;
+    return end + 1 - y;
+}
+
+static unsigned columns_of(unsigned x, unsigned w)
+{
+    return ((1u << w) - 1) << x;
 }
 
 /* The larger of the widest and the tallest rectangle with its corner here. */
-static void grow_subrect(const struct tile *t, unsigned x, unsigned y, unsigned *w, unsigned *h)
+static void grow_rect(const struct tile *t, unsigned x, unsigned y, unsigned *w, unsigned *h)
 {
-    unsigned wide = run_right(t, x, y), wide_h = rows_below(t, x, y, wide);
-    unsigned tall_h = rows_below(t, x, y, 1), tall = wide;
+    unsigned wide = run_right(t, x, y), wide_h = rows_below(t, columns_of(x, wide), y);
+    unsigned tall_h = wide == 1 ? wide_h : rows_below(t, 1u << x, y), tall = wide;
 
-    for (unsigned k = y + 1; k < y + tall_h; k++) {
-        tall = t->px[k][x] == t->px[y][x] ? MIN(tall, run_right(t, x, k)) : tall;
+    for (unsigned k = y + wide_h; k < y + tall_h; k++) {
+        tall = MIN(tall, run_right(t, x, k));
     }
     bool choose_tall = tall * tall_h > wide * wide_h;
     *w = choose_tall ? tall : wide;
     *h = choose_tall ? tall_h : wide_h;
 }
 
-static void erase(struct tile *t, unsigned x, unsigned y, unsigned w, unsigned h, uint32_t v)
+static void erase(struct tile *t, unsigned columns, unsigned y, unsigned h)
 {
     for (unsigned k = y; k < y + h; k++) {
-        for (unsigned i = x; i < x + w; i++) {
-            t->px[k][i] = v;
-        }
+        t->todo.rows[k] &= (uint16_t)~columns;
     }
 }
 
-/* Append the subrectangles; false if more than `limit` bytes or 255 of them would be needed. */
-static bool put_subrects(enum enc_unit unit, struct tile *t, const struct colours *c, size_t limit,
-                         GByteArray *out)
-{
-    guint start = out->len;
-    unsigned count = 0, w, h;
+/* --- writing -------------------------------------------------------------------------------------- */
 
-    enc_grow(out, 1);
-    for (unsigned y = 0; y < t->h; y++) {
-        for (unsigned x = 0; x < t->w; x += w) {
-            w = 1;
-            if (t->px[y][x] == c->value[0]) {
-                continue;
-            }
-            grow_subrect(t, x, y, &w, &h);
-            if (c->count > 2) {
-                enc_put(unit, &t->px[y][x], 1, out);
-            }
-            uint8_t *p = enc_grow(out, 2);
-            p[0] = (uint8_t)(x << 4 | y);
-            p[1] = (uint8_t)((w - 1) << 4 | (h - 1));
-            erase(t, x, y, w, h, c->value[0]);
-            if (++count > 255 || out->len - start > limit) {
-                return false;
-            }
-        }
+/* Up to four bytes are written, of which the client gets those its pixels have. */
+static uint8_t *put_value(const struct hextile *s, uint32_t value, uint8_t *p)
+{
+    if (s->source && !s->e->convert.none) {
+        enc_convert_row(&s->e->convert, &value, 1, &value);
     }
-    out->data[start] = (uint8_t)count;
-    return true;
+    memcpy(p, &value, sizeof(value));
+    return p + enc_unit_bytes[s->e->unit];
 }
 
-static void put_raw(enum enc_unit unit, const struct enc_area *a, struct memory *m, GByteArray *out)
+static uint8_t *put_rects_of_row(const struct hextile *s, struct tile *t, unsigned y,
+                                 unsigned *rects, uint8_t *p, const uint8_t *end)
 {
-    *enc_grow(out, 1) = RAW;
-    enc_put_area(unit, a, out);
-    m->background_valid = m->foreground_valid = false;
+    while (t->todo.rows[y] && p <= end) {
+        unsigned x = (unsigned)__builtin_ctz(t->todo.rows[y]), w, h;
+        grow_rect(t, x, y, &w, &h);
+        p = t->colours > 2 ? put_value(s, row_of(&t->a, y)[x], p) : p;
+        *p++ = (uint8_t)(x << 4 | y);
+        *p++ = (uint8_t)((w - 1) << 4 | (h - 1));
+        erase(t, columns_of(x, w), y, h);
+        ++*rects;
+    }
+    return p;
 }
 
-/* The colours the client does not remember; returns their flags. */
-static unsigned put_colours(enum enc_unit unit, const struct colours *c, struct memory *m,
-                            GByteArray *out)
+/*
+ * The rectangles and before them their number; NULL if they take too much. There are 255 at most: of
+ * two colours the less frequent one has 128 pixels, of more a rectangle costs 3 bytes to a pixel's 1,
+ * 4 to 2 or 6 to 4.
+ */
+static uint8_t *put_rects(const struct hextile *s, struct tile *t, uint8_t *p, const uint8_t *end)
 {
+    unsigned pixel = t->colours > 2 ? enc_unit_bytes[s->e->unit] : 0, rects = 0;
+    uint8_t *number = p++;
+
+    find_neighbours(t);
+    if (p + count_single(t) * (pixel + 2) > end) {
+        return NULL;
+    }
+    for (unsigned y = 0; y < t->a.h; y++) {
+        p = put_rects_of_row(s, t, y, &rects, p, end);
+    }
+    *number = (uint8_t)rects;
+    return p > end ? NULL : p;
+}
+
+/* The colours the client does not remember. */
+static uint8_t *put_colours(struct hextile *s, const struct tile *t, unsigned *flags, uint8_t *p)
+{
+    struct memory *m = &s->memory;
+
+    if (!m->background_valid || m->background != t->background) {
+        *flags |= BACKGROUND;
+        p = put_value(s, t->background, p);
+    }
+    if (t->colours == 2 && (!m->foreground_valid || m->foreground != t->foreground)) {
+        *flags |= FOREGROUND;
+        p = put_value(s, t->foreground, p);
+    }
+    *m = (struct memory){
+        .background_valid = true,
+        .background = t->background,
+        .foreground_valid = t->colours == 2 || (t->colours == 1 && m->foreground_valid),
+        .foreground = t->colours == 2 ? t->foreground : m->foreground,
+    };
+    return p;
+}
+
+static void put_raw(struct hextile *s, const struct vnc_rect *r)
+{
+    struct enc_area a = enc_area_client(s->e, s->img, r);
+
+    *enc_grow(s->out, 1) = RAW;
+    enc_put_area(s->e->unit, &a, s->out);
+    s->memory.background_valid = s->memory.foreground_valid = false;
+}
+
+static void look_at_tile(const struct hextile *s, const struct vnc_rect *r, struct tile *t)
+{
+    t->a = enc_area_source(s->img, r);
+    t->colours = 1;
+    if (!enc_is_solid(&t->a)) {
+        t->a = s->source ? t->a : enc_area_client(s->e, s->img, r);
+        find_colours(t);
+    } else if (s->source) {
+        t->background = t->a.px[0];
+    } else {
+        enc_convert_row(&s->e->convert, t->a.px, 1, &t->background);
+    }
+}
+
+static void put_tile(struct hextile *s, const struct vnc_rect *r)
+{
+    uint8_t bytes[1 + TILE_BYTES + 16], *p = bytes + 1; /* the last rectangle may be too much */
+    const uint8_t *end = p + (size_t)r->w * r->h * enc_unit_bytes[s->e->unit];
     unsigned flags = 0;
-
-    if (!m->background_valid || m->background != c->value[0]) {
-        flags |= BACKGROUND;
-        enc_put(unit, &c->value[0], 1, out);
-    }
-    m->background_valid = true;
-    m->background = c->value[0];
-    if (c->count == 2 && (!m->foreground_valid || m->foreground != c->value[1])) {
-        flags |= FOREGROUND;
-        enc_put(unit, &c->value[1], 1, out);
-    }
-    if (c->count == 2) {
-        m->foreground_valid = true;
-        m->foreground = c->value[1];
-    } else if (c->count > 2) {
-        m->foreground_valid = false;
-    }
-    return flags;
-}
-
-static void put_tile(enum enc_unit unit, const struct enc_area *a, struct memory *m,
-                     GByteArray *out)
-{
-    size_t raw = (size_t)a->w * a->h * enc_unit_bytes[unit];
-    guint start = out->len;
-    struct memory before = *m;
-    struct colours c;
     struct tile t;
 
-    find_colours(a, &c);
-    enc_grow(out, 1);
-    unsigned flags = put_colours(unit, &c, m, out);
-    if (c.count > 1) {
-        flags |= SUBRECTS | (c.count > 2 ? COLOURED : 0);
-        load_tile(&t, a);
-        if (!put_subrects(unit, &t, &c, raw, out)) {
-            g_byte_array_set_size(out, start);
-            *m = before;
-            put_raw(unit, a, m, out);
-            return;
-        }
+    look_at_tile(s, r, &t);
+    p = put_colours(s, &t, &flags, p);
+    if (t.colours > 1) {
+        flags |= SUBRECTS | (t.colours > 2 ? COLOURED : 0);
+        p = put_rects(s, &t, p, end);
     }
-    out->data[start] = (uint8_t)flags;
+    if (!p) {
+        put_raw(s, r);
+        return;
+    }
+    bytes[0] = (uint8_t)flags;
+    g_byte_array_append(s->out, bytes, (guint)(p - bytes));
 }
 
 unsigned enc_hextile(struct vnc_encoder *e, const struct vnc_image *img, const struct vnc_rect *r,
                      GByteArray *out)
 {
-    struct memory m = {.background_valid = false};
+    struct hextile s = {
+        .e = e, .img = img, .source = e->convert.none || e->convert.shift, .out = out};
 
     vnc_rect_header(out, r->x, r->y, r->w, r->h, VNC_ENCODING_HEXTILE);
     for (unsigned y = 0; y < r->h; y += SIDE) {
         for (unsigned x = 0; x < r->w; x += SIDE) {
             struct vnc_rect part = {r->x + x, r->y + y, MIN(SIDE, r->w - x), MIN(SIDE, r->h - y)};
-            struct enc_area a = enc_area_client(e, img, &part);
-            put_tile(e->unit, &a, &m, out);
+            put_tile(&s, &part);
         }
     }
     return 1;

@@ -32,6 +32,18 @@ static inline uint32_t enc_simd_equal16(const uint32_t *p, const uint32_t *q)
     return enc_simd_bits(r[0], r[1], r[2], r[3]);
 }
 
+/* Bit k: p[k] equals p[k - 1], for k in [1, 16); p[-1] is not read. Bit 0 is anything. */
+static inline uint32_t enc_simd_like_left16(const uint32_t *p)
+{
+    __m128i first = enc_simd_load(p), r[4];
+
+    r[0] = _mm_cmpeq_epi32(first, _mm_slli_si128(first, 4));
+    for (unsigned k = 1; k < 4; k++) {
+        r[k] = _mm_cmpeq_epi32(enc_simd_load(p + 4 * k), enc_simd_load(p + 4 * k - 1));
+    }
+    return enc_simd_bits(r[0], r[1], r[2], r[3]);
+}
+
 static inline uint32_t enc_simd_is16(const uint32_t *p, uint32_t value)
 {
     __m128i v = _mm_set1_epi32((int)value), r[4];
@@ -52,6 +64,16 @@ static inline uint32_t enc_simd_equal16(const uint32_t *p, const uint32_t *q)
     return bits;
 }
 
+static inline uint32_t enc_simd_like_left16(const uint32_t *p)
+{
+    uint32_t bits = 0;
+
+    for (unsigned k = 1; k < 16; k++) {
+        bits |= (uint32_t)(p[k] == p[k - 1]) << k;
+    }
+    return bits;
+}
+
 static inline uint32_t enc_simd_is16(const uint32_t *p, uint32_t value)
 {
     uint32_t bits = 0;
@@ -63,14 +85,23 @@ static inline uint32_t enc_simd_is16(const uint32_t *p, uint32_t value)
 }
 #endif
 
-/* Bit k: pixel k differs from the one before it, for k in [1, n), n at most 64. Bit 0 is clear. */
+/*
+ * Of a row of n pixels, n at most 64. From 16 pixels on the last 16 are looked at together, whether or
+ * not some of them were before.
+ */
+
+/* Bit k: pixel k differs from the one before it. Bit 0 is clear. */
 static inline uint64_t enc_edges(const uint32_t *px, unsigned n)
 {
     uint64_t bits = 0;
     unsigned k = 1;
 
-    for (; k + 16 <= n; k += 16) {
-        bits |= (uint64_t)(~enc_simd_equal16(px + k, px + k - 1) & 0xffff) << k;
+    if (n >= 16) {
+        bits = ~enc_simd_like_left16(px) & 0xfffe;
+        for (k = 16; k < n; k += 16) {
+            unsigned at = MIN(k, n - 16);
+            bits |= (uint64_t)(~enc_simd_equal16(px + at, px + at - 1) & 0xffff) << at;
+        }
     }
     for (; k < n; k++) {
         bits |= (uint64_t)(px[k] != px[k - 1]) << k;
@@ -78,17 +109,34 @@ static inline uint64_t enc_edges(const uint32_t *px, unsigned n)
     return bits;
 }
 
-/* Bit k: pixel k is `value`, for k in [0, n), n at most 64. */
+/* Bit k: pixel k is `value`. */
 static inline uint64_t enc_matches(const uint32_t *px, unsigned n, uint32_t value)
 {
     uint64_t bits = 0;
     unsigned k = 0;
 
-    for (; k + 16 <= n; k += 16) {
-        bits |= (uint64_t)enc_simd_is16(px + k, value) << k;
+    for (; n >= 16 && k < n; k += 16) {
+        unsigned at = MIN(k, n - 16);
+        bits |= (uint64_t)enc_simd_is16(px + at, value) << at;
     }
     for (; k < n; k++) {
         bits |= (uint64_t)(px[k] == value) << k;
+    }
+    return bits;
+}
+
+/* Bit k: pixel k is that of the other row. */
+static inline uint64_t enc_equals(const uint32_t *px, const uint32_t *other, unsigned n)
+{
+    uint64_t bits = 0;
+    unsigned k = 0;
+
+    for (; n >= 16 && k < n; k += 16) {
+        unsigned at = MIN(k, n - 16);
+        bits |= (uint64_t)enc_simd_equal16(px + at, other + at) << at;
+    }
+    for (; k < n; k++) {
+        bits |= (uint64_t)(px[k] == other[k]) << k;
     }
     return bits;
 }

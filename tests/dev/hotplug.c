@@ -154,6 +154,11 @@ START_TEST(test_add_and_remove)
     outl(EJECT, 1u << 3);
     mainloop_iterate(false);
     ck_assert_str_eq(deleted->str, "t cold ");
+
+    /* Gone before the guest saw it come. */
+    add("pci-testdev,id=u,addr=6");
+    outl(EJECT, 1u << 6);
+    ck_assert_uint_eq(inl(UP), 0);
     device_free(pm);
 }
 END_TEST

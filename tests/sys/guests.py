@@ -348,9 +348,10 @@ def commit():
 
 def write_report(options, rows):
     """A table of what passed; times by the clock and in processor seconds."""
+    sources = commit()  # before the report is one that changed
     with open(options.report, 'w') as file:
         file.write(f'# Whole guests: the last result\n\nMade by `tests/sys/guests.py --report`, '
-                   f'{time.strftime("%Y-%m-%d")}, sources at {commit()}, '
+                   f'{time.strftime("%Y-%m-%d")}, sources at {sources}, '
                    f'{emulator_version(options)}, on '
                    f'{host_name()}. Times since the start: seconds (processor seconds).\n\n'
                    '| guest | result | times |\n|---|---|---|\n')

@@ -219,11 +219,13 @@ START_TEST(test_event_idx)
     dev = make_rng(",packed=on", VIRTIO_F_EVENT_IDX | VIRTIO_F_RING_PACKED, 8);
     mem_put(ring.driver, 0x8000 | 3, 2);
     mem_put(ring.driver + 2, 2, 2);
-    for (unsigned i = 0; i < 6; i++) {
+    for (unsigned i = 0; i < 10; i++) {
         add_in(VDRV_DATA, 8);
         vdrv_kick(0);
         vdrv_loop();
-        ck_assert_uint_eq(isr_get(), i == 0 || i == 3);
+        ck_assert_uint_eq(isr_get(), i == 0 || i == 3 || i == 7); /* a new turn: always */
+        ck_assert_uint_eq(mem_get(ring.device, 2), i < 7 ? 0x8000 | (i + 1) : i - 7);
+        ck_assert_uint_eq(mem_get(ring.device + 2, 2), 2);
     }
     mem_put(ring.driver + 2, 1, 2); /* none */
     add_in(VDRV_DATA, 8);

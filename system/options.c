@@ -921,7 +921,7 @@ static const struct option_row rows[] = {
     {"display",    "sdl|curses|vnc=ADDRESS|none[,...]", "how the screen is shown; not given: a window if there is a window system", set_display},
     {"k",          "LAYOUT",    "keyboard layout of the guest (de, fr-ch ...), for users whose keys are known by their characters", set_keyboard},
     {"full-screen", NULL,       "the window without a frame", set_full_screen},
-    {"vnc",        "[HOST]:DISPLAY|unix:PATH|none[,password=on,password-secret=,tls-creds=,websocket=on|PORT,share=,to=,...]", "VNC server; without a HOST for this machine only", set_vnc},
+    {"vnc",        "[HOST]:DISPLAY|unix:PATH|none[,password=on,password-secret=,tls-creds=,websocket=on|PORT,share=,to=,...]", "VNC server; without a HOST for this machine only; websocket=on: for browsers too (package novnc)", set_vnc},
     {"vga",        "CARD",      "graphics card", set_vga},
     {"audiodev",   "none,id=ID", "where sound goes", set_audiodev},
     {"nic",        "none",      "network card", set_net},

@@ -3,7 +3,6 @@
 #include "ui/frontend.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "config.h"
@@ -98,10 +97,9 @@ static void say_address(void *opaque, const struct vnc_address *a, const char *a
                         const char *vencrypt)
 {
     if (a && a->host && a->service && !a->websocket) {
-        fprintf(stderr,
-                "doppel: no window system: the screen is shown by VNC at %s port %s, for this "
-                "machine only\n",
-                a->host, a->service);
+        info_report("no window system: the screen is shown by VNC at %s port %s, for this machine "
+                    "only",
+                    a->host, a->service);
     }
 }
 

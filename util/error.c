@@ -146,6 +146,15 @@ void warn_report(const char *fmt, ...)
     va_end(ap);
 }
 
+void info_report(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    print_message("", fmt, ap);
+    va_end(ap);
+}
+
 void error_report_free(struct error *err)
 {
     error_report("%s", error_msg(err));

@@ -30,6 +30,8 @@ void error_free(struct error *err);
 void error_report(const char *fmt, ...) printf_fmt(1, 2);
 void error_report_free(struct error *err);
 void warn_report(const char *fmt, ...) printf_fmt(1, 2);
+/* Something a user wants to know, in the same form. */
+void info_report(const char *fmt, ...) printf_fmt(1, 2);
 
 /* What reports begin with (-msg). The name is borrowed; NULL: none. */
 struct error_style {

@@ -206,14 +206,14 @@ KEEP = set()
 class Machine:
     """doppel with a QMP socket."""
 
-    def __init__(self, *args, sockets=1, wrapper=(), pass_fds=()):
+    def __init__(self, *args, sockets=1, wrapper=(), pass_fds=(), stderr=None):
         self.dir = tempfile.TemporaryDirectory()
         self.paths = [os.path.join(self.dir.name, 'qmp%d' % i) for i in range(sockets)]
         doppel = os.environ.get('DOPPEL', 'build/doppel')
         line = list(wrapper) + [doppel, '-display', 'none'] + list(args)
         for path in self.paths:
             line += ['-qmp', 'unix:%s,server=on,wait=off' % path]
-        self.process = subprocess.Popen(line, stdin=subprocess.DEVNULL, pass_fds=pass_fds)
+        self.process = subprocess.Popen(line, stdin=subprocess.DEVNULL, pass_fds=pass_fds, stderr=stderr)
 
     def path(self, name):
         return os.path.join(self.dir.name, name)

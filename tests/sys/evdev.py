@@ -29,10 +29,15 @@ def shell(guest, line, answer, timeout=60):
     return match
 
 
-def prepare(guest):
-    """Wait for its shell, load the drivers, and the functions below."""
+def wait_for_shell(guest):
+    """Of this guest or another one made by scripts/guests/demo-init."""
     guest.expect('up in', 180 * SLOW)
     guest.expect(PROMPT, 30 * SLOW)
+
+
+def prepare(guest):
+    """Wait for its shell, load the drivers and the functions above."""
+    wait_for_shell(guest)
     guest.send(f"cat >/functions <<'END'{FUNCTIONS}END\n")
     shell(guest, 'stty -echo; . /functions; dmesg -n 1; /input/load; echo loaded', 'loaded')
 

@@ -18,7 +18,8 @@
 #define DELAY_MAX_US   8000000
 #define BLOCK_AFTER    8u
 #define BLOCK_US       60000000
-#define SOURCES        64u /* remembered */
+#define SOURCES        64u       /* remembered */
+#define TYPING_US      120000000 /* somebody may be asked for the password only now */
 
 #define PASSWORD_LEN 8u
 
@@ -209,5 +210,6 @@ void vnc_auth_start(struct vnc_client *c)
         return;
     }
     vnc_client_send(c, c->challenge, sizeof(c->challenge));
+    vnc_timer_arm(&c->deadline, vnc_now() + TYPING_US, c->deadline.cb, c);
     c->step = vnc_step_auth;
 }

@@ -6,7 +6,8 @@
  * digits and a few signs.
  *
  * Browsers let any page of the web open WebSockets to any address. Where no password protects the
- * guest, requests made by other sites' pages are refused by their Origin.
+ * guest, requests made by other sites' pages are refused by their Origin; so are, on this machine,
+ * those of pages whose site has made its own name mean this machine.
  */
 #include "ui/vnc/internal.h"
 
@@ -15,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crypto/tls.h"
+#include "util/error.h"
 #include "util/trace.h"
 
 #define WEB_DIR     "/usr/share/novnc"
@@ -132,6 +135,11 @@ static GByteArray *read_file(const char *path)
     return out;
 }
 
+static const char not_installed[] =
+    "The guest's screen would be here if noVNC were installed on the machine that runs doppel.\n"
+    "Install it (on Debian: apt install novnc), then load this page again; the guest can go on.\n"
+    "VNC viewers that speak WebSocket can use this port as it is.\n";
+
 static void serve(struct vnc_client *c, const char *target, bool with_body)
 {
     char *path = g_strndup(target + 1, strcspn(target + 1, "?#")), *header;
@@ -150,10 +158,7 @@ static void serve(struct vnc_client *c, const char *target, bool with_body)
         g_free(header);
         g_byte_array_free(file, TRUE);
     } else if (!strcmp(path, WEB_PAGE)) {
-        answer_text(c, "404 Not Found",
-                    "The web console is not installed here: Debian's package "
-                    "novnc has it.\nVNC viewers that speak WebSocket can use "
-                    "this port.\n");
+        answer_text(c, "404 Not Found", not_installed);
     } else {
         answer_text(c, "404 Not Found", "There is no such file.\n");
     }
@@ -176,12 +181,30 @@ static char *header_of(const char *request, const char *name)
     return NULL;
 }
 
+/* A name of this machine nobody else can have given to it: an address, or "localhost" (RFC 6761,
+ * 6.3). host: as in the header, with or without a port. */
+static bool certainly_local(const char *host)
+{
+    bool v6 = host[0] == '[';
+    char *name = g_strndup(host + v6, strcspn(host + v6, v6 ? "]" : ":"));
+    bool local = g_hostname_is_ip_address(name) || !g_ascii_strcasecmp(name, "localhost");
+
+    g_free(name);
+    return local;
+}
+
+static bool from_this_machine(const struct vnc_client *c)
+{
+    return g_str_has_prefix(c->at.host, "127.") || !strcmp(c->at.host, "::1");
+}
+
 /* Made by a page that came from here, or by no page at all? */
-static bool own_origin(const char *request)
+static bool own_origin(const struct vnc_client *c, const char *request)
 {
     char *origin = header_of(request, "Origin"), *host = header_of(request, "Host");
     const char *authority = origin ? strstr(origin, "://") : NULL;
-    bool own = !origin || (authority && host && !g_ascii_strcasecmp(authority + 3, host));
+    bool own = !origin || (authority && host && !g_ascii_strcasecmp(authority + 3, host) &&
+                           (!from_this_machine(c) || certainly_local(host)));
 
     g_free(origin);
     g_free(host);
@@ -190,7 +213,7 @@ static bool own_origin(const char *request)
 
 static void upgrade(struct vnc_client *c, const char *request)
 {
-    if (!vnc_server_has_password(c->server) && !own_origin(request)) {
+    if (!vnc_server_has_password(c->server) && !own_origin(c, request)) {
         answer_text(c, "403 Forbidden", "This page comes from somewhere else.\n");
     } else if (vnc_stream_start_websocket(&c->stream) < 0) {
         vnc_client_end(c); /* the refusal has been queued */
@@ -236,4 +259,41 @@ ssize_t vnc_step_web(struct vnc_client *c, const uint8_t *buf, size_t len)
     answer_request(c, request);
     g_free(request);
     return (ssize_t)used;
+}
+
+/* --- telling the user ---------------------------------------------------------------------------- */
+
+/* To be freed; NULL: there is no such port. */
+static char *url_of(const struct vnc_server *s)
+{
+    const char *scheme = s->creds ? "https" : "http";
+
+    for (unsigned i = 0; i < s->listener_count; i++) {
+        const struct vnc_endpoint *at = &s->listeners[i].at;
+        bool any = !strcmp(at->host, "0.0.0.0") || !strcmp(at->host, "::");
+        const char *host = any ? g_get_host_name() : at->host;
+        if (at->websocket) {
+            const char *format = strchr(host, ':') ? "%s://[%s]:%s/" : "%s://%s:%s/";
+            return g_strdup_printf(format, scheme, host, at->service);
+        }
+    }
+    return NULL;
+}
+
+void vnc_web_announce(const struct vnc_server *s)
+{
+    char *url = url_of(s);
+
+    if (!url) {
+        return;
+    }
+    if (s->creds && tls_creds_kind(s->creds) != TLS_X509) {
+        warn_report("-vnc: browsers would need tls-creds-x509 for %s", url);
+    } else if (access(WEB_DIR "/" WEB_PAGE, R_OK) < 0) {
+        info_report("%s would show the screen to browsers if noVNC were installed (package novnc)",
+                    url);
+    } else {
+        info_report("browsers find the screen at %s", url);
+    }
+    g_free(url);
 }

@@ -266,6 +266,8 @@ vnc_step vnc_step_version; /* handshake.c */
 vnc_step vnc_step_init;
 vnc_step vnc_step_auth;    /* auth.c: the response to a challenge */
 vnc_step vnc_step_message; /* message.c */
+/* Say where browsers find the console, if there is a WebSocket port. Main thread. */
+void vnc_web_announce(const struct vnc_server *s);
 /* Does it not read our answers? */
 bool vnc_message_choked(const struct vnc_client *c);
 

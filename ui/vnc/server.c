@@ -565,6 +565,7 @@ int vnc_add(const char *text, struct error **err)
     TAILQ_INSERT_TAIL(&servers, s, link);
     pthread_mutex_unlock(&vnc_mutex);
     vnc_loop_call(start, s);
+    vnc_web_announce(s);
     return s->opts.reverse ? open_reverse(s, err) : 0;
 }
 

@@ -171,6 +171,11 @@ START_TEST(test_formats)
         vnc_pixel_format_write(&pf, again);
         ck_assert_mem_eq(wire, again, 13);
     }
+    format_wire(&(struct rfb_format){8, 8, false, {2, 4, 1}, {0, 1, 3}}, true, wire);
+    ck_assert_int_eq(vnc_pixel_format_read(&pf, wire), 0); /* what some viewers mean by it */
+    ck_assert_int_eq(pf.max[0], 1);
+    ck_assert_int_eq(pf.max[1], 3);
+    ck_assert_int_eq(pf.max[2], 1);
     format_wire(&formats[0], false, wire);
     ck_assert_int_ne(vnc_pixel_format_read(&pf, wire), 0); /* a map of 2^32 colours */
 }

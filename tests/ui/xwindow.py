@@ -4,7 +4,9 @@
 import ctypes
 import os
 import shutil
+import struct
 import subprocess
+import tempfile
 import time
 
 TOOLS = ('Xvfb', 'xdotool', 'import', 'openbox')
@@ -16,13 +18,14 @@ def missing():
 
 
 class XServer:
-    """Xvfb on a free display, which DISPLAY names as long as it runs."""
+    """Xvfb on a free display, which DISPLAY names as long as it runs. All of its picture is a file."""
 
     def __init__(self, size='1600x1000x24'):
+        self.directory = tempfile.TemporaryDirectory()
         out, number = os.pipe()
         self.process = subprocess.Popen(
-            ['Xvfb', '-displayfd', str(number), '-screen', '0', size, '-nolisten', 'tcp',
-             '-noreset'],
+            ['Xvfb', '-displayfd', str(number), '-screen', '0', size, '-fbdir', self.directory.name,
+             '-nolisten', 'tcp', '-noreset'],
             pass_fds=(number,), stderr=subprocess.DEVNULL)
         os.close(number)
         with os.fdopen(out) as pipe:
@@ -46,6 +49,37 @@ class XServer:
         for process in (self.manager, self.process):
             process.terminate()
             process.wait()
+        self.directory.cleanup()
+
+    def screen(self):
+        """Width, height and pixels (XWD version 7: XWDFile.h of X11)."""
+        with open(self.directory.name + '/Xvfb_screen0', 'rb') as file:
+            data = file.read()
+        fields = struct.unpack('>25I', data[:100])
+        width, height, bits, line = fields[4], fields[5], fields[11], fields[12]
+        assert (bits, line) == (32, 4 * width), fields
+        pixels = data[fields[0] + fields[19] * 12:][:line * height]
+        rgb = bytearray(3 * width * height)
+        for i in range(3):
+            rgb[i::3] = pixels[2 - i::4]
+        return width, height, bytes(rgb)
+
+    def find_picture(self, rows):
+        """Where a picture is on the screen, as (x, y), or None; rows are bytes of RGB."""
+        width, height, rgb = self.screen()
+        stride, length = 3 * width, len(rows[0])
+        key = max(range(len(rows)), key=lambda y: len(set(rows[y])))
+
+        def here(at):
+            return at % 3 == 0 and at >= 0 and at % stride + length <= stride and all(
+                rgb.startswith(row, at + i * stride) for i, row in enumerate(rows))
+        at = rgb.find(rows[key])
+        while at >= 0:
+            start = at - key * stride
+            if here(start):
+                return start % stride // 3, start // stride
+            at = rgb.find(rows[key], at + 1)
+        return None
 
 
 def xdotool(*args):

@@ -46,7 +46,10 @@ struct vnc_pixel_format {
 /* What ServerInit says: 32 bits, depth 24, little endian, 00RRGGBB. */
 extern const struct vnc_pixel_format vnc_pixel_format_native;
 
-/* From a SetPixelFormat. 0, or -EINVAL and *pf untouched: hang up, the client cannot be served. */
+/*
+ * From a SetPixelFormat; 2^n is taken for 2^n - 1. 0, or -EINVAL and *pf untouched: hang up, the
+ * client cannot be served.
+ */
 int vnc_pixel_format_read(struct vnc_pixel_format *pf, const uint8_t wire[VNC_PIXEL_FORMAT_SIZE]);
 /* For ServerInit. */
 void vnc_pixel_format_write(const struct vnc_pixel_format *pf, uint8_t wire[VNC_PIXEL_FORMAT_SIZE]);

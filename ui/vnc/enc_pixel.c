@@ -55,6 +55,14 @@ static bool format_ok(const struct vnc_pixel_format *pf)
     return component_ok(pf, 0) && component_ok(pf, 1) && component_ok(pf, 2);
 }
 
+/* Some say 2 to the nth where 7.4 wants one less (ssvncviewer -use8). */
+static uint16_t read_max(const uint8_t wire[2])
+{
+    uint16_t max = ld_be16(wire);
+
+    return max > 1 && is_pow2(max) ? max - 1 : max;
+}
+
 int vnc_pixel_format_read(struct vnc_pixel_format *pf, const uint8_t wire[VNC_PIXEL_FORMAT_SIZE])
 {
     struct vnc_pixel_format got = {
@@ -62,7 +70,7 @@ int vnc_pixel_format_read(struct vnc_pixel_format *pf, const uint8_t wire[VNC_PI
         .depth = wire[1],
         .big_endian = wire[2] != 0,
         .true_colour = wire[3] != 0,
-        .max = {ld_be16(wire + 4), ld_be16(wire + 6), ld_be16(wire + 8)},
+        .max = {read_max(wire + 4), read_max(wire + 6), read_max(wire + 8)},
         .shift = {wire[10], wire[11], wire[12]},
     };
 

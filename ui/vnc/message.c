@@ -9,6 +9,7 @@
 #include "hw/core/lock.h"
 #include "system/runstate.h"
 #include "ui/display.h"
+#include "util/trace.h"
 
 #define FENCE_DATA_MAX 64u
 #define CONTROL_MAX    KIB(64) /* unread answers; then nothing more is read */
@@ -25,6 +26,8 @@ static ssize_t set_pixel_format(struct vnc_client *c, const uint8_t *m, size_t l
     if (vnc_pixel_format_read(&pf, m + 4) < 0) {
         return VNC_BYE;
     }
+    TRACE(vnc_client_format, "%s:%s %u bits, %s, up to %u %u %u", c->at.host, c->at.service,
+          pf.bits, pf.true_colour ? "true colour" : "colour map", pf.max[0], pf.max[1], pf.max[2]);
     vnc_update_close(c);
     vnc_encoder_set_format(c->encoder, &pf);
     if (!pf.true_colour) {
@@ -81,6 +84,8 @@ static ssize_t set_encodings(struct vnc_client *c, const uint8_t *m, size_t len)
     vnc_update_close(c);
     vnc_encoder_set_encodings(c->encoder, list, count);
     g_free(list);
+    TRACE(vnc_client_encodings, "%s:%s %d, extensions %#x", c->at.host, c->at.service,
+          (int)vnc_encoder_encoding(c->encoder), c->can);
     vnc_news_announce(c, before);
     if (painted != vnc_update_paints_cursor(c)) {
         struct vnc_rect r;

@@ -258,13 +258,15 @@ static void encode_again(struct vnc_client *c)
 }
 
 /*
- * May a message be longer than what we know when it begins? Some that name LastRect stumble over it;
- * those that know Tight, where it comes from, or fences do not.
+ * May a message be longer than what we know when it begins? Some that name LastRect wait for the rest
+ * nevertheless (vncsnapshot, of RFB 3.3, does); those that know fences, or Tight, where it comes from,
+ * and a newer version do not.
  */
 static bool in_pieces(const struct vnc_client *c)
 {
-    return vnc_encoder_has(c->encoder, VNC_ENCODING_LAST_RECT) &&
-           (vnc_encoder_has(c->encoder, VNC_ENCODING_TIGHT) || (c->can & VNC_CAN_FENCE));
+    bool tight = vnc_encoder_has(c->encoder, VNC_ENCODING_TIGHT) && c->minor > 3;
+
+    return vnc_encoder_has(c->encoder, VNC_ENCODING_LAST_RECT) && (tight || c->can & VNC_CAN_FENCE);
 }
 
 /* With the cursor in the picture for those who cannot draw it themselves. */

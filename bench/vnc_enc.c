@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The VNC encoder by itself on a recorded session (PNG files of bench/vnc-record, in order):
- *     build/bench/vnc_enc DIRECTORY [ROUNDS] [QUALITY]
+ *     build/bench/vnc_enc DIRECTORY|photo [ROUNDS] [QUALITY] [ENCODING]
  * Every picture is sent as what has changed in squares of 16 by 16 pixels since the one before.
  * Prints for each encoding the bytes and the processor time per picture (the median of the rounds),
  * and the time of finding the changes and scrolls. Without a directory there is nothing to do.
@@ -161,6 +161,7 @@ int main(int argc, char **argv)
 {
     unsigned rounds = argc > 2 ? (unsigned)CLAMP(atoi(argv[2]), 1, (int)ROUNDS_MAX) : 3;
     int quality = argc > 3 ? CLAMP(atoi(argv[3]), 0, 9) : 6;
+    const char *only = argc > 4 ? argv[4] : NULL;
     const struct setting settings[] = {
         {"raw", VNC_ENCODING_RAW, -1, 6},
         {"hextile", VNC_ENCODING_HEXTILE, -1, 6},
@@ -186,8 +187,12 @@ int main(int argc, char **argv)
     printf("%u pictures of %u by %u\n", p.count, p.all[p.count - 1].width,
            p.all[p.count - 1].height);
     for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
-        report(&p, &settings[i], rounds);
+        if (!only || !strcmp(only, settings[i].name)) {
+            report(&p, &settings[i], rounds);
+        }
     }
-    report_scrolls(&p);
+    if (!only) {
+        report_scrolls(&p);
+    }
     return 0;
 }

@@ -6,3 +6,4 @@ obj-$(CONFIG_SDL) += ui/sdl.o ui/sdl_input.o
 obj-$(CONFIG_CURSES) += ui/curses.o
 # Loops over pixels: what the vectoriser is for.
 cflags-ui/render.o := -O3
+cflags-ui/display.o := -O3

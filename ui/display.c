@@ -22,6 +22,7 @@
 #define PAGE       4096u
 #define CURSOR_NS  266666667 /* on and off for 16 frames of 60 Hz each */
 #define TEXT_BLINK 2         /* characters: half as fast */
+#define STRETCH    (8 * DISPLAY_TILE)
 
 struct display_viewer {
     struct display *display;
@@ -106,44 +107,85 @@ static void set_size(struct display *d, unsigned width, unsigned height)
 
 /* --- drawing ------------------------------------------------------------------------------------- */
 
-/* Most of a line is what it was: a tile at a time, without a look at single pixels. */
-static bool same_tile(const uint32_t *a, const uint32_t *b)
+/* The guest writes what we read: what changes after we looked is found dirty again. */
+#define racy __attribute__((no_sanitize("thread")))
+
+/* A pixel of a line, of which the lower three bytes count, at any address. */
+typedef uint32_t line_pixel __attribute__((may_alias, aligned(1)));
+#define COLOURS 0xffffffu
+
+/* Without a branch inside, for the vectoriser; inline, as most callers know n. */
+static inline racy bool differ(const uint32_t *old, const line_pixel *line, unsigned n)
 {
     uint32_t diff = 0;
 
-    for (unsigned i = 0; i < DISPLAY_TILE; i++) {
-        diff |= a[i] ^ b[i];
+    for (unsigned i = 0; i < n; i++) {
+        diff |= old[i] ^ (line[i] & COLOURS);
     }
-    return !diff;
+    return diff;
 }
 
-/* n is DISPLAY_TILE nearly always, and a constant is cheaper. */
-static void copy_tile_row(uint32_t *to, const uint32_t *from, unsigned n)
+static inline racy void copy_pixels(uint32_t *old, const line_pixel *line, unsigned n)
 {
-    if (n == DISPLAY_TILE) {
-        memcpy(to, from, DISPLAY_TILE * sizeof(*to));
-    } else {
-        memcpy(to, from, n * sizeof(*to));
+    for (unsigned i = 0; i < n; i++) {
+        old[i] = line[i] & COLOURS;
     }
 }
 
-static void draw_line(struct display *d, unsigned y, uint32_t *buf)
+/* Line y of the tiles from x on; `line` has pixel x. */
+static void update_stretch(struct display *d, unsigned x, unsigned y, const line_pixel *line)
 {
-    const uint32_t *line = render_line(&d->now, y, buf);
+    uint32_t *old = d->pixels + (size_t)y * d->width + x;
+    unsigned changed = 0;
+
+    for (unsigned k = 0; k < STRETCH; k += DISPLAY_TILE) {
+        changed |= (unsigned)differ(old + k, line + k, DISPLAY_TILE) << k / DISPLAY_TILE;
+    }
+    for (; changed; changed &= changed - 1) {
+        unsigned tile = (unsigned)__builtin_ctz(changed), k = tile * DISPLAY_TILE;
+        copy_pixels(old + k, line + k, DISPLAY_TILE);
+        mark_tile(d, x / DISPLAY_TILE + tile, y / DISPLAY_TILE);
+    }
+}
+
+/* The last tiles, fewer than a stretch; the very last may be narrower. */
+static void update_rest(struct display *d, unsigned x, unsigned y, const line_pixel *line)
+{
     uint32_t *old = d->pixels + (size_t)y * d->width;
 
-    if (!memcmp(old, line, d->width * sizeof(*line))) {
-        return; /* most lines under suspicion are innocent */
-    }
-    for (unsigned x = 0; x < d->width; x += DISPLAY_TILE) {
+    for (; x < d->width; x += DISPLAY_TILE) {
         unsigned n = MIN(DISPLAY_TILE, d->width - x);
-        bool same = n == DISPLAY_TILE ? same_tile(old + x, line + x)
-                                      : !memcmp(old + x, line + x, n * sizeof(*line));
-        if (!same) {
-            copy_tile_row(old + x, line + x, n);
+        if (differ(old + x, line + x, n)) {
+            copy_pixels(old + x, line + x, n);
             mark_tile(d, x / DISPLAY_TILE, y / DISPLAY_TILE);
         }
     }
+}
+
+/* The processor foresees no reads beyond the page it is in; these are never refused. */
+static void fetch_ahead(const uint32_t *old, const line_pixel *line)
+{
+    for (unsigned k = PAGE / sizeof(*old); k < PAGE / sizeof(*old) + STRETCH; k += 16) {
+        __builtin_prefetch(old + k);
+        __builtin_prefetch(line + k);
+    }
+}
+
+/* Most of a line is what it was, most lines under suspicion are innocent. */
+static void draw_line(struct display *d, unsigned y, uint32_t *buf)
+{
+    const line_pixel *line = render_line_in_place(&d->now, y);
+    uint32_t *old = d->pixels + (size_t)y * d->width;
+    unsigned x = 0;
+
+    line = line ? line : render_line(&d->now, y, buf);
+    for (; x + STRETCH <= d->width; x += STRETCH) {
+        fetch_ahead(old + x, line + x);
+        if (differ(old + x, line + x, STRETCH)) {
+            update_stretch(d, x, y, line + x);
+        }
+    }
+    update_rest(d, x, y, line);
 }
 
 /* Was a page written that line y shows? Only LINEAR can tell. */
@@ -240,7 +282,9 @@ static void read_adapter(const struct display *d, struct render *r)
 {
     memset(r, 0, sizeof(*r));
     d->source.ops->mode(d->source.opaque, &r->mode);
-    d->source.ops->palette(d->source.opaque, r->colours);
+    if (uses_palette(&r->mode)) {
+        d->source.ops->palette(d->source.opaque, r->colours);
+    }
     r->memory = d->source.ops->memory(d->source.opaque, &r->size);
     if (!r->mode.width || !r->mode.height || r->mode.width > DISPLAY_SIDE_MAX ||
         r->mode.height > DISPLAY_SIDE_MAX) {

@@ -297,6 +297,19 @@ static const uint32_t *linear_line(const struct render *r, unsigned y, uint32_t 
     return buf;
 }
 
+const void *render_line_in_place(const struct render *r, unsigned y)
+{
+    const struct display_mode *m = &r->mode;
+    uint64_t off, len;
+
+    if (m->kind != DISPLAY_LINEAR || pixels_of(m) != pixels_xrgb ||
+        __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__) {
+        return NULL;
+    }
+    render_line_bytes(r, y, &off, &len);
+    return range_fits(off, len, r->size) ? r->memory + off : NULL;
+}
+
 /* --- all kinds ----------------------------------------------------------------------------------- */
 
 const uint32_t *render_line(const struct render *r, unsigned y, uint32_t *buf)

@@ -24,6 +24,12 @@ struct render {
  */
 const uint32_t *render_line(const struct render *r, unsigned y, uint32_t *buf);
 
+/*
+ * Where line y is in video memory, if it is there as 32-bit words of which the lower three bytes are
+ * 00RRGGBB as the host has it; else NULL: it must be drawn. Not aligned; the guest may write it.
+ */
+const void *render_line_in_place(const struct render *r, unsigned y);
+
 /* The bytes of video memory that line y shows, LINEAR only. */
 static inline void render_line_bytes(const struct render *r, unsigned y, uint64_t *off,
                                      uint64_t *len)

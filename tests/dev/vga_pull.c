@@ -191,6 +191,35 @@ START_TEST(test_changes)
 }
 END_TEST
 
+/* A change of one pixel in line 33 is one of its tile; the last one of a line may be narrow. */
+START_TEST(test_tiles_of_a_line)
+{
+    static const unsigned widths[] = {640, 800, 808, 120, 1368};
+    struct display_viewer *v;
+    struct display_frame f;
+
+    setup("VGA");
+    v = viewer_new();
+    for (unsigned i = 0; i < 5; i++) {
+        linear(widths[i]);
+        for (unsigned x = 0; x < widths[i]; x += x + 40 < widths[i] ? 37 : 1) {
+            display_begin(v, &f);
+            display_end(v);
+            addr_space_stl_le(&as_memory, LFB + 4 * (33 * widths[i] + x), 0x55000001 + i);
+            display_begin(v, &f);
+            ck_assert_uint_eq(f.width, widths[i]);
+            ck_assert_uint_eq(f.pixels[33 * widths[i] + x], 1 + i);
+            for (unsigned k = 0; k < f.columns * f.rows; k++)
+                ck_assert_int_eq(bits_test(f.changed, k), k == 2 * f.columns + x / 16);
+            display_end(v);
+        }
+    }
+    device_lock();
+    display_viewer_free(v);
+    device_free(dev);
+}
+END_TEST
+
 /* The window's size is what the monitor prefers. */
 START_TEST(test_suggested_size)
 {
@@ -215,4 +244,4 @@ START_TEST(test_suggested_size)
 }
 END_TEST
 
-TEST_MAIN("vga_pull", test_while_drawing, test_changes, test_suggested_size)
+TEST_MAIN("vga_pull", test_while_drawing, test_changes, test_tiles_of_a_line, test_suggested_size)

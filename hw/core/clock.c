@@ -32,40 +32,57 @@ static int64_t host_ns(clockid_t id)
 #define GET(field)      __atomic_load_n(&virtual_clock.field, __ATOMIC_RELAXED)
 #define PUT(field, val) __atomic_store_n(&virtual_clock.field, val, __ATOMIC_RELAXED)
 
+/* What the fields say it is now: for writers, and to be checked by virtual_now(). */
+static int64_t reading(void)
+{
+    bool running = __atomic_load_n(&virtual_clock.running, __ATOMIC_ACQUIRE);
+    int64_t value = __atomic_load_n(&virtual_clock.value, __ATOMIC_ACQUIRE);
+    int64_t started = __atomic_load_n(&virtual_clock.started, __ATOMIC_ACQUIRE);
+
+    return running ? MAX(host_ns(CLOCK_MONOTONIC) - started, value) : value;
+}
+
+/* The host's clock is read before the second look at the counter: who is held up in between must not
+ * return a time at which the clock stood already. */
 static int64_t virtual_now(void)
 {
-    bool running;
-    int64_t value, started;
-    unsigned seq;
-
     for (;;) {
-        seq = __atomic_load_n(&virtual_clock.seq, __ATOMIC_ACQUIRE);
-        running = __atomic_load_n(&virtual_clock.running, __ATOMIC_ACQUIRE);
-        value = __atomic_load_n(&virtual_clock.value, __ATOMIC_ACQUIRE);
-        started = __atomic_load_n(&virtual_clock.started, __ATOMIC_ACQUIRE);
+        unsigned seq = __atomic_load_n(&virtual_clock.seq, __ATOMIC_ACQUIRE);
+        int64_t now = reading();
+
         if (!(seq & 1) && seq == GET(seq))
-            return running ? MAX(host_ns(CLOCK_MONOTONIC) - started, value) : value;
+            return now;
         sched_yield();
     }
 }
 
-/* Writers are serialized by the device lock. */
-static void virtual_change(bool running, bool manual, int64_t value)
+/* Writers are serialized by the device lock. The time at which the clock stops is read when nobody
+ * can return a later one any more. */
+static void change_begin(void)
 {
-    unsigned seq = GET(seq);
+    __atomic_store_n(&virtual_clock.seq, GET(seq) + 1, __ATOMIC_SEQ_CST);
+}
 
-    __atomic_store_n(&virtual_clock.seq, seq + 1, __ATOMIC_SEQ_CST);
+static void change_end(bool running, bool manual, int64_t value)
+{
     __atomic_store_n(&virtual_clock.running, running && !manual, __ATOMIC_SEQ_CST);
     __atomic_store_n(&virtual_clock.value, value, __ATOMIC_SEQ_CST);
     __atomic_store_n(&virtual_clock.started, host_ns(CLOCK_MONOTONIC) - value, __ATOMIC_SEQ_CST);
     PUT(manual, manual);
-    __atomic_store_n(&virtual_clock.seq, seq + 2, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&virtual_clock.seq, GET(seq) + 1, __ATOMIC_SEQ_CST);
+}
+
+static void virtual_set(bool manual, int64_t value)
+{
+    change_begin();
+    change_end(false, manual, value);
 }
 
 void clock_virtual_start(void)
 {
     if (!GET(running) && !GET(manual)) {
-        virtual_change(true, false, virtual_now());
+        change_begin();
+        change_end(true, false, reading());
         timer_queues_rearm();
     }
 }
@@ -73,7 +90,8 @@ void clock_virtual_start(void)
 void clock_virtual_stop(void)
 {
     if (GET(running)) {
-        virtual_change(false, false, virtual_now());
+        change_begin();
+        change_end(false, false, reading());
         timer_queues_rearm();
     }
 }
@@ -86,12 +104,13 @@ bool clock_virtual_running(void)
 void clock_virtual_set(int64_t ns)
 {
     assert(!GET(running));
-    virtual_change(false, GET(manual), ns);
+    virtual_set(GET(manual), ns);
 }
 
 void clock_manual(bool on)
 {
-    virtual_change(false, on, virtual_now());
+    change_begin();
+    change_end(false, on, reading());
     timer_queues_rearm();
 }
 
@@ -101,10 +120,10 @@ void clock_step(int64_t ns)
 
     assert(GET(manual) && ns >= 0);
     while ((next = timer_queues_earliest(CLK_VIRTUAL)) <= target) {
-        virtual_change(false, true, MAX(next, virtual_now()));
+        virtual_set(true, MAX(next, virtual_now()));
         timer_queues_run(CLK_VIRTUAL);
     }
-    virtual_change(false, true, target);
+    virtual_set(true, target);
 }
 
 /* --- all clocks ----------------------------------------------------------- */

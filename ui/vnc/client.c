@@ -179,12 +179,21 @@ static void last_word(struct vnc_client *c)
     TRACE(vnc_client_bye, "%s:%s %d", c->at.host, c->at.service, ret);
 }
 
+/* Is there anything to read? The socket tells, but not of what TLS holds. */
+static bool may_read(struct vnc_client *c)
+{
+    bool readable = c->readable || c->stream.tls;
+
+    c->readable = false;
+    return readable && wants_input(c);
+}
+
 static bool move_bytes(struct vnc_client *c)
 {
     int ret = 0;
 
     do {
-        ret = wants_input(c) ? vnc_stream_read(&c->stream) : 0;
+        ret = may_read(c) ? vnc_stream_read(&c->stream) : 0;
         if (!process(c) || ret < 0) {
             last_word(c);
             return false;
@@ -227,5 +236,6 @@ static void ready(void *opaque, GIOCondition events)
         vnc_client_free(c);
         return;
     }
+    c->readable = events & G_IO_IN;
     vnc_client_go_on(c);
 }

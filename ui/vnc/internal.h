@@ -201,6 +201,7 @@ struct vnc_client {
     struct vnc_timer later;    /* delayed results of authentication */
     struct vnc_timer turn;     /* of encoding: everybody gets some */
     bool waiting;              /* for `later`: nothing is read */
+    bool readable;             /* the socket has something, says the loop */
     uint64_t skip;             /* bytes of input to be thrown away */
 
     struct vnc_endpoint at; /* shared */

@@ -94,6 +94,7 @@ int64_t vnc_now(void)
 struct vnc_watch {
     GSource source; /* first */
     gpointer tag;
+    GIOCondition events;
     void (*cb)(void *opaque, GIOCondition ready);
     void *opaque;
 };
@@ -123,13 +124,20 @@ struct vnc_watch *vnc_watch_new(int fd, GIOCondition events,
 
     w->cb = cb;
     w->opaque = opaque;
+    w->events = events;
     w->tag = g_source_add_unix_fd(source, fd, events | G_IO_HUP | G_IO_ERR);
+    g_source_set_can_recurse(source, TRUE); /* nobody does, and to see to it wakes the loop twice */
     g_source_attach(source, context);
     return w;
 }
 
+/* To change it costs some system calls: the loop is woken, even by its own thread. */
 void vnc_watch_set(struct vnc_watch *w, GIOCondition events)
 {
+    if (events == w->events) {
+        return;
+    }
+    w->events = events;
     g_source_modify_unix_fd(&w->source, w->tag, events | G_IO_HUP | G_IO_ERR);
 }
 
@@ -143,21 +151,41 @@ void vnc_watch_free(struct vnc_watch *w)
 
 /* --- timers -------------------------------------------------------------------------------------- */
 
+/* A time of our own, as a change of glib's wakes the loop. */
 struct timer_source {
     GSource source; /* first */
     struct vnc_timer *timer;
+    int64_t when; /* -1: not armed */
 };
+
+static gboolean timer_check(GSource *source)
+{
+    const struct timer_source *s = (struct timer_source *)source;
+
+    return s->when >= 0 && s->when <= g_source_get_time(source);
+}
+
+static gboolean timer_prepare(GSource *source, gint *timeout)
+{
+    const struct timer_source *s = (struct timer_source *)source;
+    int64_t left = MAX(s->when - g_source_get_time(source), (int64_t)0);
+
+    *timeout = s->when < 0 ? -1 : (gint)MIN(DIV_ROUND_UP(left, 1000), (int64_t)INT_MAX);
+    return timer_check(source);
+}
 
 static gboolean timer_dispatch(GSource *source, GSourceFunc unused, gpointer data)
 {
-    struct vnc_timer *t = ((struct timer_source *)source)->timer;
+    struct timer_source *s = (struct timer_source *)source;
+    struct vnc_timer *t = s->timer;
 
-    g_source_set_ready_time(source, -1);
+    s->when = -1;
     t->cb(t->opaque);
     return G_SOURCE_CONTINUE;
 }
 
-static GSourceFuncs timer_funcs = {.dispatch = timer_dispatch};
+static GSourceFuncs timer_funcs = {
+    .prepare = timer_prepare, .check = timer_check, .dispatch = timer_dispatch};
 
 void vnc_timer_arm(struct vnc_timer *t, int64_t when, void (*cb)(void *opaque), void *opaque)
 {
@@ -168,12 +196,12 @@ void vnc_timer_arm(struct vnc_timer *t, int64_t when, void (*cb)(void *opaque), 
         ((struct timer_source *)t->source)->timer = t;
         g_source_attach(t->source, context);
     }
-    g_source_set_ready_time(t->source, MAX(when, (int64_t)0));
+    ((struct timer_source *)t->source)->when = MAX(when, (int64_t)0);
 }
 
 bool vnc_timer_armed(const struct vnc_timer *t)
 {
-    return t->source && g_source_get_ready_time(t->source) >= 0;
+    return t->source && ((struct timer_source *)t->source)->when >= 0;
 }
 
 void vnc_timer_stop(struct vnc_timer *t)

@@ -289,6 +289,14 @@ void input_send_wheel(int dz, int dw)
     }
 }
 
+unsigned input_place(int64_t pixel, unsigned size)
+{
+    uint64_t last = MAX(size, 2u) - 1;
+    uint64_t at = MIN((uint64_t)MAX(pixel, 0), last);
+
+    return (unsigned)((at * INPUT_ABS_MAX + last - 1) / last);
+}
+
 void input_send_move_to(unsigned x, unsigned y)
 {
     struct input_handler *h = FIND_HANDLER(h_->move_to);

@@ -128,13 +128,6 @@ static bool is_absolute(const struct sdl_ui *ui)
     return __atomic_load_n(&ui->absolute, __ATOMIC_RELAXED);
 }
 
-static unsigned scale(int at, int start, int size)
-{
-    int64_t pos = MAX(MIN(at - start, size - 1), 0);
-
-    return size > 1 ? (unsigned)(pos * INPUT_ABS_MAX / (size - 1)) : 0;
-}
-
 static void handle_motion(struct sdl_ui *ui, const SDL_MouseMotionEvent *e)
 {
     struct sdl_window *w = sdl_window_of(ui, e->windowID);
@@ -145,7 +138,8 @@ static void handle_motion(struct sdl_ui *ui, const SDL_MouseMotionEvent *e)
     SDL_Rect r = sdl_picture_rect(w);
     device_lock();
     if (is_absolute(ui)) {
-        input_send_move_to(scale(e->x, r.x, r.w), scale(e->y, r.y, r.h));
+        input_send_move_to(input_place(e->x - r.x, (unsigned)MAX(r.w, 0)),
+                           input_place(e->y - r.y, (unsigned)MAX(r.h, 0)));
     } else if (ui->grabbed) {
         input_send_move(e->xrel, e->yrel, 0);
     }

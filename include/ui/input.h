@@ -112,6 +112,11 @@ void input_send_move(int dx, int dy, int dz); /* dz as of input_send_wheel() */
 void input_send_wheel(int dz, int dw);        /* notches down, notches to the right */
 void input_send_move_to(unsigned x, unsigned y);
 
+/* The place, 0..INPUT_ABS_MAX, of a pixel of a picture so wide or high; the nearest pixel if it has
+ * no such pixel. Rounded up: a guest that makes pixels of places again, be it by times size / 32768
+ * or by times (size - 1) / 32767, rounds down. Any thread, without the lock. */
+unsigned input_place(int64_t pixel, unsigned size);
+
 /* --- what users want to know ---------------------------------------------------------------------- */
 
 /* Does the pointer in use take places (input_send_move_to) rather than movements? */

@@ -267,4 +267,26 @@ START_TEST(test_pointer_queue)
 }
 END_TEST
 
-TEST_MAIN("input", test_sources, test_buttons, test_switching, test_key_flood, test_pointer_queue)
+/* Every pixel is found again, whichever way a guest goes back. */
+START_TEST(test_places)
+{
+    for (unsigned size = 2; size <= 16384; size += size < 2000 ? 1 : 97) {
+        unsigned missed = 0;
+        for (unsigned at = 0; at < size; at++) {
+            uint64_t place = input_place(at, size);
+            missed += place * size / (INPUT_ABS_MAX + 1) != at;
+            missed += place * (size - 1) / INPUT_ABS_MAX != at;
+        }
+        ck_assert_uint_eq(missed, 0);
+        ck_assert_uint_eq(input_place(size - 1, size), INPUT_ABS_MAX);
+        ck_assert_uint_eq(input_place(size, size), INPUT_ABS_MAX);
+    }
+    ck_assert_uint_eq(input_place(INT64_MAX, 1000), INPUT_ABS_MAX);
+    ck_assert_uint_eq(input_place(INT64_MIN, 1000), 0);
+    ck_assert_uint_eq(input_place(0, 0), 0);
+    ck_assert_uint_eq(input_place(0, 1), 0);
+}
+END_TEST
+
+TEST_MAIN("input", test_sources, test_buttons, test_switching, test_key_flood, test_pointer_queue,
+          test_places)

@@ -105,11 +105,9 @@ void vnc_input_fini(struct vnc_client *c)
 static void send_place(struct vnc_client *c, const struct vnc_event *e)
 {
     struct vnc_input *in = &c->input;
-    unsigned width = MAX(c->width, 2u) - 1, height = MAX(c->height, 2u) - 1;
 
     if (input_is_absolute()) {
-        input_send_move_to(MIN((unsigned)MAX(e->x, 0), width) * INPUT_ABS_MAX / width,
-                           MIN((unsigned)MAX(e->y, 0), height) * INPUT_ABS_MAX / height);
+        input_send_move_to(input_place(e->x, c->width), input_place(e->y, c->height));
     } else if (!in->absolute && (c->can & VNC_CAN_POINTER_CHANGE)) {
         /* the client has been told to send movements around 7FFFh */
         input_send_move(e->x - 0x7fff, e->y - 0x7fff, 0);

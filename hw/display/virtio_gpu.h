@@ -35,7 +35,7 @@ enum gpu_response {
 struct gpu_format {
     uint32_t id;
     uint8_t red, green, blue; /* lowest bit of each in a little-endian pixel ... */
-    int8_t alpha;             /* ... -1: there is none */
+    uint8_t alpha;            /* ... in pointers, by whatever name */
 };
 
 struct gpu_rect {
@@ -147,6 +147,7 @@ void gpu_scanout_forget(struct gpu_scanout *s, const struct gpu_resource *r);
 /* r NULL: no pointer. */
 void gpu_cursor_set(struct gpu_scanout *s, const struct gpu_resource *r, uint32_t hot_x,
                     uint32_t hot_y);
+/* The place of the shape's upper left corner, which may be left of or above the picture (negative). */
 void gpu_cursor_move(struct gpu_scanout *s, uint32_t x, uint32_t y);
 
 /* Of a loaded one. */

@@ -219,19 +219,20 @@ static enum gpu_response cmd_move_cursor(struct virtio_gpu *g, struct request *r
     return GPU_OK_NODATA;
 }
 
+/* The shape first: its hot spot is part of where it is. */
 static enum gpu_response cmd_update_cursor(struct virtio_gpu *g, struct request *rq)
 {
-    enum gpu_response ret = cmd_move_cursor(g, rq);
+    struct gpu_scanout *s = scanout_field(g, rq, 24);
     uint32_t id = field(rq, 40);
     const struct gpu_resource *r = gpu_resource_find(g, id);
 
-    if (ret == GPU_OK_NODATA && id && !r) {
-        ret = GPU_ERR_INVALID_RESOURCE_ID;
+    if (s && id && !r) {
+        return GPU_ERR_INVALID_RESOURCE_ID;
     }
-    if (ret == GPU_OK_NODATA) {
-        gpu_cursor_set(scanout_field(g, rq, 24), r, field(rq, 44), field(rq, 48));
+    if (s) {
+        gpu_cursor_set(s, r, field(rq, 44), field(rq, 48));
     }
-    return ret;
+    return cmd_move_cursor(g, rq);
 }
 
 /* --- queues ------------------------------------------------------------------------------------- */

@@ -18,13 +18,13 @@
 /* Names of 5.7.6.8.1 tell the order of bytes in memory. */
 static const struct gpu_format formats[] = {
     {1, 16, 8, 0, 24},   /* B8G8R8A8 */
-    {2, 16, 8, 0, -1},   /* B8G8R8X8 */
+    {2, 16, 8, 0, 24},   /* B8G8R8X8 */
     {3, 8, 16, 24, 0},   /* A8R8G8B8 */
-    {4, 8, 16, 24, -1},  /* X8R8G8B8 */
+    {4, 8, 16, 24, 0},   /* X8R8G8B8 */
     {67, 0, 8, 16, 24},  /* R8G8B8A8 */
-    {68, 24, 16, 8, -1}, /* X8B8G8R8 */
+    {68, 24, 16, 8, 0},  /* X8B8G8R8 */
     {121, 24, 16, 8, 0}, /* A8B8G8R8 */
-    {134, 0, 8, 16, -1}, /* R8G8B8X8 */
+    {134, 0, 8, 16, 24}, /* R8G8B8X8 */
 };
 
 static const struct gpu_format *find_format(uint32_t id)

@@ -219,12 +219,20 @@ void gpu_scanout_forget(struct gpu_scanout *s, const struct gpu_resource *r)
 
 /* --- the pointer -------------------------------------------------------------------------------- */
 
+/* A colour that has been multiplied with alpha. */
+static uint32_t divided(uint32_t colour, uint32_t alpha)
+{
+    return alpha ? MIN((colour * 255 + alpha / 2) / alpha, 255u) : 0;
+}
+
+/* The specification says neither what a format without alpha means here nor that colours have been
+ * multiplied with it. Linux has all its pointers in B8G8R8X8, and DRM's planes are of that kind. */
 static uint32_t cursor_pixel(const uint8_t *p, const struct gpu_format *f)
 {
-    uint32_t v = ld_le32(p), alpha = f->alpha < 0 ? 0xff : v >> f->alpha & 0xff;
+    uint32_t v = ld_le32(p), alpha = v >> f->alpha & 0xff;
 
-    return alpha << 24 | (v >> f->red & 0xff) << 16 | (v >> f->green & 0xff) << 8 |
-           (v >> f->blue & 0xff);
+    return alpha << 24 | divided(v >> f->red & 0xff, alpha) << 16 |
+           divided(v >> f->green & 0xff, alpha) << 8 | divided(v >> f->blue & 0xff, alpha);
 }
 
 /* Shapes are 64 by 64 (5.7.6.10); smaller ones do no harm. */
@@ -247,10 +255,17 @@ void gpu_cursor_set(struct gpu_scanout *s, const struct gpu_resource *r, uint32_
     }
 }
 
+static int cursor_place(uint32_t place, uint32_t hot)
+{
+    int limit = DISPLAY_SIDE_MAX;
+
+    return MAX(MIN((int)place, limit), -limit) + (int)hot;
+}
+
 void gpu_cursor_move(struct gpu_scanout *s, uint32_t x, uint32_t y)
 {
-    s->cursor.x = (int)MIN(x, DISPLAY_SIDE_MAX);
-    s->cursor.y = (int)MIN(y, DISPLAY_SIDE_MAX);
+    s->cursor.x = cursor_place(x, s->cursor.hot_x);
+    s->cursor.y = cursor_place(y, s->cursor.hot_y);
 }
 
 /* --- life --------------------------------------------------------------------------------------- */

@@ -351,18 +351,19 @@ START_TEST(test_cursor)
     CURSOR(0x300, 0, 10, 20, 2, 3, 4);
     display_begin(viewer, &f);
     ck_assert(f.cursor->visible);
-    ck_assert_int_eq(f.cursor->x, 10);
-    ck_assert_int_eq(f.cursor->y, 20);
+    ck_assert_int_eq(f.cursor->x, 13); /* the hot spot */
+    ck_assert_int_eq(f.cursor->y, 24);
     ck_assert_uint_eq(f.cursor->hot_x, 3);
     ck_assert_uint_eq(f.cursor->hot_y, 4);
     ck_assert_uint_eq(f.cursor->width, 64);
-    ck_assert_uint_eq(f.cursor->pixels[65], 0x80123456);
+    ck_assert_uint_eq(f.cursor->pixels[65], 0x802468ab); /* divided by alpha again */
     uint32_t serial = f.cursor->serial;
     display_end(viewer);
     CURSOR(0x301, 0, 0xffffffff, 5, 0, 0, 0);
     display_begin(viewer, &f);
     ck_assert_uint_eq(f.cursor->serial, serial);
-    ck_assert_int_eq(f.cursor->y, 5);
+    ck_assert_int_eq(f.cursor->x, 2); /* the shape begins left of the picture */
+    ck_assert_int_eq(f.cursor->y, 9);
     display_end(viewer);
     dev_check_vmstate(dev);
     vdrv_map(VDRV_SLOT);
@@ -372,6 +373,14 @@ START_TEST(test_cursor)
     display_begin(viewer, &f);
     ck_assert(f.cursor->visible);
     ck_assert_uint_eq(f.cursor->hot_x, 63);
+    display_end(viewer);
+    CURSOR(0x301, 0, 0x80000000, 0x7fffffff, 0, 0, 0);
+    ck_assert_uint_eq(CREATE(3, 2, 64, 64), OK); /* B8G8R8X8: alpha all the same */
+    ck_assert_uint_eq(ATTACH(3, BACK, 64 * 64 * 4), OK);
+    ck_assert_uint_eq(TRANSFER(3, 0, 0, 64, 64, 0), OK);
+    CURSOR(0x300, 0, 1, 1, 3, 0, 0);
+    display_begin(viewer, &f);
+    ck_assert_uint_eq(f.cursor->pixels[65], 0x802468ab);
     display_end(viewer);
     CURSOR(0x300, 0, 1, 1, 0, 0, 0);
     display_begin(viewer, &f);

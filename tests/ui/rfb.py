@@ -255,10 +255,10 @@ class Client:
         while self.message() != 0:
             pass
 
-    def settle(self, quiet=1.0, limit=20):
-        """Take updates until none comes for a while."""
-        end = time.time() + limit
-        self.request(False)
+    def settle(self, quiet=1.0, limit=20, incremental=False):
+        """Take updates until none comes for a while; when the last came (time.monotonic())."""
+        end, last = time.time() + limit, time.monotonic()
+        self.request(incremental)
         try:
             while time.time() < end:
                 if not self.buf:
@@ -270,10 +270,12 @@ class Client:
                     self.bytes += len(first)
                     self.sock.settimeout(20)
                 if self.message() == 0:
+                    last = time.monotonic()
                     self.request(True)
         except (socket.timeout, TimeoutError):
             pass
         self.sock.settimeout(20)
+        return last
 
     def rgb(self):
         """The picture as P6 has it; the native format only."""

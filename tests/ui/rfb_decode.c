@@ -20,30 +20,42 @@
         }                                                                                          \
     } while (0)
 
+enum { LAST_RECT = -224 };
+
 struct rect {
     unsigned x, y, w, h;
 };
 
 /* --- input ---------------------------------------------------------------------------------------- */
 
-/* Where bytes come from: the connection, or what has been inflated. */
+/* Where bytes come from: the connection (with `wire`), or what has been inflated. */
 struct source {
     const uint8_t **p;
     const uint8_t *end;
+    struct rfb_decoder *wire;
 };
 
 static const uint8_t *take(struct source s, size_t n)
 {
-    const uint8_t *p = *s.p;
+    struct rfb_decoder *d = s.wire;
 
-    need(n <= (size_t)(s.end - p));
+    if (d && d->more && n > (size_t)(d->end - d->p)) {
+        d->more(d, n);
+    }
+    const uint8_t *p = *s.p, *end = d ? d->end : s.end;
+    need(n <= (size_t)(end - p));
     *s.p += n;
     return p;
 }
 
 static struct source wire(struct rfb_decoder *d)
 {
-    return (struct source){&d->p, d->end};
+    return (struct source){&d->p, d->end, d};
+}
+
+const uint8_t *rfb_take(struct rfb_decoder *d, size_t n)
+{
+    return take(wire(d), n);
 }
 
 static unsigned take_u8(struct source s)
@@ -198,7 +210,7 @@ static void decode_zlib(struct rfb_decoder *d, struct rect r)
     uint8_t *data = inflate_part(d, &d->zlib, take_u32(wire(d)), &size);
     const uint8_t *p = data;
 
-    pixels(d, r, (struct source){&p, data + size}, take_pixel);
+    pixels(d, r, (struct source){&p, data + size, NULL}, take_pixel);
     g_free(data);
 }
 
@@ -336,7 +348,7 @@ static void decode_zrle(struct rfb_decoder *d, struct rect r)
     size_t size = 0;
     uint8_t *data = inflate_part(d, &d->zrle, take_u32(wire(d)), &size);
     const uint8_t *p = data;
-    struct source s = {&p, data + size};
+    struct source s = {&p, data + size, NULL};
 
     for (unsigned y = 0; y < r.h; y += 64) {
         for (unsigned x = 0; x < r.w; x += 64) {
@@ -408,7 +420,7 @@ static void tight_full(struct rfb_decoder *d, struct rect r, unsigned stream)
     uint8_t *data = tight_data(d, stream, size);
     const uint8_t *p = data;
 
-    pixels(d, r, (struct source){&p, data + size}, take_tpixel);
+    pixels(d, r, (struct source){&p, data + size, NULL}, take_tpixel);
     g_free(data);
 }
 
@@ -529,16 +541,23 @@ static const struct {
 } encodings[] = {{0, decode_raw},   {1, decode_copyrect}, {5, decode_hextile},     {6, decode_zlib},
                  {16, decode_zrle}, {7, decode_tight},    {-260, decode_tight_png}};
 
-static void decode_rect(struct rfb_decoder *d)
+bool rfb_decode_rect(struct rfb_decoder *d)
 {
-    struct rect r = {take_u16(wire(d)), take_u16(wire(d)), take_u16(wire(d)), take_u16(wire(d))};
-    int32_t encoding = (int32_t)take_u32(wire(d));
+    struct rect r;
 
+    r.x = take_u16(wire(d));
+    r.y = take_u16(wire(d));
+    r.w = take_u16(wire(d));
+    r.h = take_u16(wire(d));
+    int32_t encoding = (int32_t)take_u32(wire(d));
+    if (encoding == LAST_RECT) {
+        return false;
+    }
     need(r.w && r.h && r.x + r.w <= d->width && r.y + r.h <= d->height);
     for (size_t i = 0; i < ARRAY_SIZE(encodings); i++) {
         if (encodings[i].encoding == encoding) {
             encodings[i].decode(d, r);
-            return;
+            return true;
         }
     }
     ck_abort_msg("encoding %d", encoding);
@@ -549,7 +568,7 @@ void rfb_decode(struct rfb_decoder *d, const uint8_t *data, size_t size, unsigne
     d->p = data;
     d->end = data + size;
     while (n--) {
-        decode_rect(d);
+        need(rfb_decode_rect(d));
     }
     need(d->p == d->end);
 }

@@ -11,7 +11,7 @@
 
 #define OPENING_US   20000000 /* from connecting to being let in */
 #define ENDING_US    2000000
-#define UNSENT_BYTES 65536 /* in the kernel, of what is not on its way yet */
+#define UNSENT_BYTES 16384 /* in the kernel, of what is not on its way yet */
 #define INPUT_MAX    (4 + 4 * 65535 + VNC_STREAM_READ_MAX) /* the longest message, and a read */
 
 /* --- events -------------------------------------------------------------------------------------- */

@@ -141,6 +141,13 @@ unsigned vnc_encode_lossless(struct vnc_encoder *e, const struct vnc_image *img,
                              unsigned y, unsigned w, unsigned h, GByteArray *out);
 
 /*
+ * About how many bytes vnc_encode() may append for an area inside the picture, as a part of one of
+ * `whole` pixels; seldom more.
+ */
+size_t vnc_encode_guess(const struct vnc_encoder *e, const struct vnc_image *img,
+                        const struct vnc_rect *r, size_t whole);
+
+/*
  * What the client shows at (from_x, from_y) is now also at dst (both inside the picture). Only if
  * vnc_encoder_has(e, VNC_ENCODING_COPYRECT); returns 1.
  */
@@ -179,6 +186,8 @@ bool vnc_take_tiles(const struct vnc_tile_map *m, const struct vnc_rect *in, uns
                     unsigned tiles_max, struct vnc_rect *taken);
 
 /* --- areas sent lossily -------------------------------------------------------------------------- */
+
+#define VNC_LOSSY_SIDE 64u /* pixels: they are counted in squares of this size */
 
 /*
  * The next area that was last sent as JPEG, at or before `before` (vnc_encoder_frame()'s clock), to

@@ -18,9 +18,8 @@ enum {
 };
 #define FILTER_PALETTE 1u
 
-#define PLAIN_MAX    12u   /* shorter data are not compressed */
-#define JPEG_MIN     8192u /* pixels; the headers of smaller ones eat the gain */
-#define PALETTE_GAIN 64u   /* pixels per colour of a palette, at least */
+#define PLAIN_MAX    12u /* shorter data are not compressed */
+#define PALETTE_GAIN 64u /* pixels per colour of a palette, at least */
 
 /* --- control, length, data ------------------------------------------------------------------------ */
 
@@ -159,8 +158,10 @@ static bool is_smooth(const struct enc_area *a)
 
 static bool want_jpeg(const struct piece *p)
 {
-    return enc_quality(p->e) >= 0 && p->e->pf.bits > 8 && p->a.w * p->a.h >= JPEG_MIN &&
-           p->a.w >= 8 && p->a.h >= 8 && is_smooth(&p->source);
+    unsigned side = enc_jpeg_side(p->e);
+
+    return enc_quality(p->e) >= 0 && p->e->pf.bits > 8 && p->a.w >= side && p->a.h >= side &&
+           p->a.w * p->a.h >= enc_jpeg_pixels(p->e) && is_smooth(&p->source);
 }
 
 /* How many colours are worth a palette. */

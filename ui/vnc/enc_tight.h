@@ -6,6 +6,20 @@
 #include "ui/vnc/enc_palette.h"
 
 /*
+ * What a piece must have to be sent as JPEG: the headers of smaller ones eat the gain. Where the
+ * server says what quality it takes bytes count, and exact pieces of film are many.
+ */
+static inline unsigned enc_jpeg_pixels(const struct vnc_encoder *e)
+{
+    return e->adapt_quality >= 0 ? 1024 : 8192;
+}
+
+static inline unsigned enc_jpeg_side(const struct vnc_encoder *e)
+{
+    return e->adapt_quality >= 0 ? 4 : 8;
+}
+
+/*
  * Append a piece (at most ENC_AREA_WIDTH wide and ENC_AREA_PIXELS large) as one rectangle; `solid`
  * says it is known to be of one colour and may be taller. Returns 1.
  */

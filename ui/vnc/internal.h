@@ -33,11 +33,19 @@ extern pthread_mutex_t vnc_mutex;
 
 /* --- the screen (screen.c) ----------------------------------------------------------------------- */
 
+/* When a tile has changed. */
+struct vnc_tile_age {
+    uint32_t last;    /* the number of the last look that found it changed, and */
+    uint16_t history; /* bit n: the look n before that one as well */
+};
+
 struct vnc_screen {
     struct display_viewer *viewer; /* NULL: the machine has no display */
     unsigned width, height;        /* pixels */
     unsigned columns, rows;        /* tiles */
     uint32_t *pixels;
+    struct vnc_tile_age *ages; /* of the tiles */
+    uint32_t looks;            /* that found a change; goes around */
     struct display_cursor cursor;
     bool cursor_known; /* the adapter has shown one */
     int64_t interval;  /* microseconds between looks at the display ... */
@@ -232,12 +240,9 @@ struct vnc_client {
     unsigned frame_rects;
     bool frame_open; /* a message of unknown length goes on */
     bool frame_cut;  /* ... and is to end now */
-    uint64_t frame_number;
-    uint64_t *row_sent; /* in which message a row of tiles was sent last */
-    uint32_t *row_cost; /* bytes it has cost lately */
-    int64_t next_decay; /* of these */
     size_t frame_bytes, frame_budget;
-    unsigned bytes_per_1k; /* what 1024 pixels have cost lately */
+    unsigned long *done;         /* tiles sent in this round through the picture */
+    unsigned scan_at, scan_left; /* tiles: where the message goes on, how many are before it */
     struct vnc_link link;
 
     struct vnc_input input;
@@ -284,7 +289,7 @@ void vnc_handshake_inner(struct vnc_client *c, enum vnc_security security);
 /* Has this source failed so often that it is not listened to for now? */
 bool vnc_auth_blocked(const struct vnc_client *c);
 
-/* --- updates (update.c, news.c) ------------------------------------------------------------------ */
+/* --- updates (update.c, pick.c, news.c) ---------------------------------------------------------- */
 
 void vnc_update_init(struct vnc_client *c);
 void vnc_update_fini(struct vnc_client *c);
@@ -305,6 +310,18 @@ void vnc_update_try(struct vnc_client *c);
 /* Would it take changes if there were some? */
 bool vnc_update_hungry(struct vnc_client *c);
 bool vnc_update_paints_cursor(const struct vnc_client *c);
+
+/* Is anything dirty that it wants to see? */
+bool vnc_pick_any(const struct vnc_client *c);
+/* A message begins. */
+void vnc_pick_begin(struct vnc_client *c);
+/*
+ * Take the next rectangle (in pixels) off the map, one that should not cost more than `left` bytes;
+ * of tiles that rarely change as long as there are some and `left_quiet` is not 0, which is the limit
+ * for these. False: the message has had everything once.
+ */
+bool vnc_pick_next(struct vnc_client *c, const struct vnc_image *img, size_t left,
+                   size_t left_quiet, struct vnc_rect *r);
 
 /* What it is to be told and can understand; the rest is forgotten. A client that does not know of
  * sizes sees what fits into the one it knows. */

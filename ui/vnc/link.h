@@ -13,17 +13,18 @@
 /* One point of the stream the client has been, or will be, asked about. */
 struct vnc_link_mark {
     uint64_t position;
-    int64_t sent; /* microseconds */
+    uint64_t under_way; /* bytes before it, when it was sent, of which nothing was known */
+    int64_t sent;       /* microseconds */
 };
 
 struct vnc_link {
     struct vnc_link_mark marks[VNC_LINK_MARKS];
     unsigned first, count;
     uint64_t position, acknowledged; /* bytes of the stream */
-    int64_t base_rtt;                /* shortest seen; 0: not known */
-    int64_t last_rtt;
-    size_t window; /* bytes that may be on their way */
-    bool limited;  /* since the last acknowledgement the window was the limit */
+    uint64_t adapted;                /* the position when the window was changed last */
+    int64_t base_rtt;                /* shortest of an empty link; 0: not known */
+    size_t window;                   /* bytes that may be on their way */
+    bool measured;                   /* it is not only a guess */
 };
 
 void vnc_link_init(struct vnc_link *l);
@@ -32,9 +33,11 @@ bool vnc_link_sent(struct vnc_link *l, uint64_t position, int64_t now);
 /* The oldest mark has come back. */
 void vnc_link_acknowledged(struct vnc_link *l, int64_t now);
 /* Bytes that may be sent now; 0: wait. */
-size_t vnc_link_room(struct vnc_link *l);
-/* Has it taken less than what most pictures need? */
+size_t vnc_link_room(const struct vnc_link *l);
+/* Has it turned out to take less than what most pictures need? */
 bool vnc_link_slow(const struct vnc_link *l);
+/* Has it, or is that not known yet? */
+bool vnc_link_careful(const struct vnc_link *l);
 bool vnc_link_marks_full(const struct vnc_link *l);
 
 #endif

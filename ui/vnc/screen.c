@@ -24,6 +24,8 @@ static void set_size(struct vnc_screen *scr, unsigned width, unsigned height)
     scr->rows = DIV_ROUND_UP(height, DISPLAY_TILE);
     g_free(scr->pixels);
     scr->pixels = g_new0(uint32_t, (size_t)width * height);
+    g_free(scr->ages);
+    scr->ages = g_new0(struct vnc_tile_age, (size_t)scr->columns * scr->rows);
 }
 
 void vnc_screen_init(struct vnc_server *s, struct display_viewer *viewer)
@@ -154,8 +156,12 @@ static void take_tiles_of_row(struct vnc_screen *scr, const struct display_frame
 
 static void mark_tile(struct vnc_server *s, size_t tile)
 {
+    struct vnc_tile_age *age = &s->screen.ages[tile];
+    uint32_t gap = s->screen.looks - age->last;
     struct vnc_client *c;
 
+    age->history = (uint16_t)(gap < 16 ? age->history << gap | 1 : 1);
+    age->last = s->screen.looks;
     TAILQ_FOREACH(c, &s->clients, link_)
     {
         if (c->dirty) {
@@ -207,6 +213,7 @@ static bool pull(struct vnc_server *s)
     }
     changed = f.any_changed;
     if (changed) {
+        scr->looks++;
         take_tiles(s, &f);
     }
     take_cursor(s, f.cursor);
@@ -259,7 +266,9 @@ void vnc_screen_refresh(struct vnc_server *s)
 
     if (now - s->screen.last_look >= INTERVAL_MIN) {
         s->screen.last_look = now;
-        pull(s);
+        if (pull(s)) {
+            s->screen.interval = INTERVAL_MIN; /* the next look may not find it any more */
+        }
     }
 }
 

@@ -510,6 +510,7 @@ static void free_server(struct vnc_server *s)
     tls_creds_put(s->creds);
     vnc_options_free(&s->opts);
     g_free(s->screen.pixels);
+    g_free(s->screen.ages);
     g_free(s->id);
     g_free(s);
 }

@@ -3,7 +3,7 @@
  * FramebufferUpdate messages (RFC 6143, 7.6.1). A client gets what is dirty at the moment there is
  * room for it: an update is begun only when everything before has left for the network and the link
  * has room, and encoded piece by piece as the socket takes it. Where a client's link is slow an
- * update has part of what is dirty; the next one goes on from there.
+ * update has part of what is dirty; the next one goes on from there. What comes first: pick.c.
  *
  * Without LastRect the number of rectangles must be known first: such an update is made whole. Few
  * clients lack that; how much all of them together may hold is bounded (LEGACY_MAX).
@@ -12,15 +12,13 @@
 
 #include "ui/display.h"
 
-#define TILES_PER_1K     (1024 / (DISPLAY_TILE * DISPLAY_TILE))
-#define RECT_TILES       1024u        /* 256 Ki pixels: fewer rectangles are fewer bytes */
-#define PIECE_PIXELS     (128u << 10) /* encoded before others get a turn */
-#define RECTS_MAX        32768u       /* of a message, before the last vnc_encode() */
-#define BUDGET_MIN       4096u
-#define SLOW_QUALITY     3 /* of JPEG, where the client allows it */
+#define PIECE_PIXELS     (128u << 10) /* encoded before others get a turn ... */
+#define PIECE_BYTES      KIB(16) /* ... and, on a slow link, before there may be something new */
+#define RECTS_MAX        32768u  /* of a message, before the last vnc_encode() */
+#define LEAST_BYTES      KIB(1)  /* a rest that is not worth a rectangle */
+#define SLOW_QUALITY     3       /* of JPEG, where the client allows it */
 #define SLOW_COMPRESSION 8
 #define LOSSLESS_MS      500 /* how long an area sent lossily has been quiet before it is sent again */
-#define DECAY_US         1000000
 #define LEGACY_MAX       MIB(256)
 
 enum { MSG_FRAMEBUFFER_UPDATE = 0, MSG_FENCE = 248 };
@@ -36,11 +34,10 @@ static void new_maps(struct vnc_client *c)
     const struct vnc_screen *scr = &c->server->screen;
 
     g_free(c->dirty);
-    g_free(c->row_sent);
-    g_free(c->row_cost);
+    g_free(c->done);
     c->dirty = g_new(unsigned long, words(scr));
-    c->row_sent = g_new0(uint64_t, scr->rows);
-    c->row_cost = g_new0(uint32_t, scr->rows);
+    c->done = g_new0(unsigned long, words(scr));
+    c->scan_at = c->scan_left = 0;
     memset(c->dirty, 0xff, words(scr) * sizeof(*c->dirty));
 }
 
@@ -54,7 +51,6 @@ void vnc_update_init(struct vnc_client *c)
     vnc_encoder_allow_lossy(c->encoder, c->server->opts.lossy);
     c->frame = g_byte_array_new();
     c->control = g_byte_array_new();
-    c->bytes_per_1k = 4096;
     new_maps(c);
     vnc_link_init(&c->link);
 }
@@ -66,8 +62,7 @@ void vnc_update_fini(struct vnc_client *c)
         g_byte_array_free(c->frame, TRUE);
         g_byte_array_free(c->control, TRUE);
         g_free(c->dirty);
-        g_free(c->row_sent);
-        g_free(c->row_cost);
+        g_free(c->done);
     }
 }
 
@@ -97,106 +92,6 @@ bool vnc_update_paints_cursor(const struct vnc_client *c)
            !vnc_encoder_has(c->encoder, VNC_ENCODING_CURSOR_ALPHA);
 }
 
-/* --- finding what is dirty ----------------------------------------------------------------------- */
-
-/* What the client wants to see, and can: in tiles, x1 and y1 excluded. */
-struct tiles {
-    unsigned x0, y0, x1, y1;
-};
-
-static struct tiles wanted(const struct vnc_client *c)
-{
-    const struct vnc_screen *scr = &c->server->screen;
-    const struct vnc_rect *r = c->asked.pending ? &c->asked.area : &c->continuous_area;
-    unsigned width = MIN(scr->width, c->width), height = MIN(scr->height, c->height);
-
-    return (struct tiles){
-        .x0 = r->x / DISPLAY_TILE,
-        .y0 = r->y / DISPLAY_TILE,
-        .x1 = DIV_ROUND_UP(MIN(r->x + r->w, width), DISPLAY_TILE),
-        .y1 = DIV_ROUND_UP(MIN(r->y + r->h, height), DISPLAY_TILE),
-    };
-}
-
-static bool test_tile(const struct vnc_client *c, unsigned x, unsigned y)
-{
-    return bits_test(c->dirty, (size_t)y * c->server->screen.columns + x);
-}
-
-static bool row_has(const struct vnc_client *c, unsigned x0, unsigned x1, unsigned y)
-{
-    while (x0 < x1 && !test_tile(c, x0, y)) {
-        x0++;
-    }
-    return x0 < x1;
-}
-
-static bool any_dirty(const struct vnc_client *c)
-{
-    struct tiles t = wanted(c);
-
-    while (t.y0 < t.y1 && !row_has(c, t.x0, t.x1, t.y0)) {
-        t.y0++;
-    }
-    return t.y0 < t.y1;
-}
-
-/*
- * Of the rows this message has not had yet, the first; on a slow link the one that has cost least
- * lately: what changes a little now and then does not wait for what always changes a lot.
- */
-static bool find_row(const struct vnc_client *c, const struct tiles *in, unsigned *row)
-{
-    uint32_t least = UINT32_MAX;
-    bool slow = vnc_link_slow(&c->link);
-
-    for (unsigned y = in->y0; y < in->y1; y++) {
-        uint32_t cost = slow ? c->row_cost[y] : 0;
-        if (cost < least && c->row_sent[y] < c->frame_number && row_has(c, in->x0, in->x1, y)) {
-            least = cost;
-            *row = y;
-        }
-    }
-    return least != UINT32_MAX;
-}
-
-static void forget_costs(struct vnc_client *c)
-{
-    int64_t now = vnc_now();
-
-    for (unsigned y = 0; now >= c->next_decay && y < c->server->screen.rows; y++) {
-        c->row_cost[y] /= 2;
-    }
-    c->next_decay = now >= c->next_decay ? now + DECAY_US : c->next_decay;
-}
-
-/* What a rectangle may have so that it does not cost much more than the rest of the budget. */
-static unsigned rect_tiles(const struct vnc_client *c)
-{
-    size_t used = c->frame_bytes + c->frame->len;
-    size_t left = c->frame_budget > used ? c->frame_budget - used : 0;
-
-    return (unsigned)MIN(left / c->bytes_per_1k * TILES_PER_1K, (size_t)RECT_TILES);
-}
-
-/* The first run of dirty tiles in row y, and what goes with it below; taken off the map. */
-static bool take_run(struct vnc_client *c, const struct tiles *in, unsigned y, struct tiles *run)
-{
-    struct vnc_tile_map map = {c->dirty, c->server->screen.columns};
-    struct vnc_rect all = {in->x0, in->y0, in->x1 - in->x0, in->y1 - in->y0}, r;
-
-    if (!vnc_take_tiles(&map, &all, y, rect_tiles(c), &r)) {
-        return false;
-    }
-    *run = (struct tiles){r.x, r.y, r.x + r.w, r.y + r.h};
-    for (; y < run->y1; y++) {
-        if (!row_has(c, in->x0, in->x1, y)) {
-            c->row_sent[y] = c->frame_number;
-        }
-    }
-    return true;
-}
-
 /* --- making a message ---------------------------------------------------------------------------- */
 
 static struct vnc_image image_for(const struct vnc_client *c)
@@ -205,56 +100,6 @@ static struct vnc_image image_for(const struct vnc_client *c)
 
     return (struct vnc_image){scr->pixels, scr->width, MIN(scr->width, c->width),
                               MIN(scr->height, c->height)};
-}
-
-/* How many pixels. */
-static size_t encode_run(struct vnc_client *c, const struct tiles *t)
-{
-    struct vnc_image img = image_for(c);
-    unsigned w = (t->x1 - t->x0) * DISPLAY_TILE, h = (t->y1 - t->y0) * DISPLAY_TILE;
-    size_t before = c->frame->len, pixels = (size_t)w * h;
-
-    c->frame_rects +=
-        vnc_encode(c->encoder, &img, t->x0 * DISPLAY_TILE, t->y0 * DISPLAY_TILE, w, h, c->frame);
-    size_t bytes = c->frame->len - before, cost = bytes * 1024 / pixels;
-    for (unsigned y = t->y0; y < t->y1; y++) {
-        c->row_cost[y] += (uint32_t)(bytes / (t->y1 - t->y0));
-    }
-    c->bytes_per_1k = MAX((c->bytes_per_1k * 3 + (unsigned)cost) / 4, 1u);
-    return pixels;
-}
-
-static bool frame_full(const struct vnc_client *c)
-{
-    return c->frame_bytes + c->frame->len >= c->frame_budget || c->frame_rects >= RECTS_MAX;
-}
-
-/* Dirty tiles of up to so many pixels. True: there are no more, or no more may be sent. */
-static bool encode_tiles(struct vnc_client *c, size_t pixels)
-{
-    struct tiles in = wanted(c), run;
-    unsigned row = 0;
-
-    while (pixels && !frame_full(c)) {
-        if (c->frame_cut || !find_row(c, &in, &row) || !take_run(c, &in, row, &run)) {
-            return true;
-        }
-        size_t n = encode_run(c, &run);
-        pixels -= MIN(pixels, n);
-    }
-    return pixels != 0;
-}
-
-/* What was sent lossily and has been quiet since. */
-static void encode_again(struct vnc_client *c)
-{
-    struct vnc_image img = image_for(c);
-    int64_t before = vnc_now() / 1000 - LOSSLESS_MS;
-    struct vnc_rect r;
-
-    while (!frame_full(c) && vnc_encoder_lossy_area(c->encoder, before, &r)) {
-        c->frame_rects += vnc_encode_lossless(c->encoder, &img, r.x, r.y, r.w, r.h, c->frame);
-    }
 }
 
 /*
@@ -267,6 +112,69 @@ static bool in_pieces(const struct vnc_client *c)
     bool tight = vnc_encoder_has(c->encoder, VNC_ENCODING_TIGHT) && c->minor > 3;
 
     return vnc_encoder_has(c->encoder, VNC_ENCODING_LAST_RECT) && (tight || c->can & VNC_CAN_FENCE);
+}
+
+/* What a rectangle may have. */
+static size_t bytes_left(const struct vnc_client *c)
+{
+    size_t used = c->frame_bytes + c->frame->len, left = 0;
+
+    if (c->frame_budget > used && c->frame_rects < RECTS_MAX) {
+        left = c->frame_budget - used;
+    }
+    if (in_pieces(c) && vnc_link_careful(&c->link)) {
+        left = MIN(left, (size_t)PIECE_BYTES - MIN((size_t)c->frame->len, (size_t)PIECE_BYTES));
+    }
+    return left < LEAST_BYTES ? 0 : left;
+}
+
+static bool frame_full(const struct vnc_client *c)
+{
+    return c->frame_bytes + c->frame->len + LEAST_BYTES > c->frame_budget ||
+           c->frame_rects >= RECTS_MAX;
+}
+
+/* Half of what goes at once is for quiet tiles, where there may not be room for everything. */
+static size_t bytes_left_quiet(const struct vnc_client *c)
+{
+    size_t half = MIN(c->frame_budget, (size_t)PIECE_BYTES) / 2;
+    bool all = c->frame_budget == SIZE_MAX && !in_pieces(c);
+    bool some = !all && vnc_link_careful(&c->link) && c->frame->len + LEAST_BYTES <= half;
+
+    return some ? half - c->frame->len : 0;
+}
+
+/* Dirty tiles of up to so many pixels. True: there are no more, or no more may be sent. */
+static bool encode_tiles(struct vnc_client *c, size_t pixels)
+{
+    struct vnc_image img = image_for(c);
+    struct vnc_rect r;
+    size_t left;
+
+    while (pixels && (left = bytes_left(c))) {
+        if (c->frame_cut || !vnc_pick_next(c, &img, left, bytes_left_quiet(c), &r)) {
+            return true;
+        }
+        c->frame_rects += vnc_encode(c->encoder, &img, r.x, r.y, r.w, r.h, c->frame);
+        pixels -= MIN(pixels, (size_t)r.w * r.h);
+    }
+    return frame_full(c);
+}
+
+/* What was sent lossily and has been quiet since. */
+static void encode_again(struct vnc_client *c)
+{
+    struct vnc_image img = image_for(c);
+    int64_t before = vnc_now() / 1000 - LOSSLESS_MS;
+    struct vnc_rect r;
+
+    while (bytes_left(c) && vnc_encoder_lossy_area(c->encoder, before, &r)) {
+        if (vnc_link_careful(&c->link)) {
+            r.w = MIN(r.w, VNC_LOSSY_SIDE);
+            r.h = MIN(r.h, VNC_LOSSY_SIDE);
+        }
+        c->frame_rects += vnc_encode_lossless(c->encoder, &img, r.x, r.y, r.w, r.h, c->frame);
+    }
 }
 
 /* With the cursor in the picture for those who cannot draw it themselves. */
@@ -319,7 +227,6 @@ static void ask_for_acknowledgement(struct vnc_client *c)
 static void end_message(struct vnc_client *c)
 {
     c->frame_open = false;
-    c->link.limited |= c->frame_bytes >= c->frame_budget;
     c->asked = c->asked_next;
     c->asked_next = (struct vnc_request){.pending = false};
     ask_for_acknowledgement(c);
@@ -330,6 +237,9 @@ static void send_control(struct vnc_client *c)
     if (c->control->len) {
         vnc_client_send(c, c->control->data, c->control->len);
         g_byte_array_set_size(c->control, 0);
+        if (c->can & VNC_CAN_FENCE && !c->link.position) {
+            ask_for_acknowledgement(c); /* how long the link is, before anything else is on it */
+        }
     }
 }
 
@@ -339,6 +249,15 @@ static void adapt_encoder(struct vnc_client *c)
     bool slow = vnc_link_slow(&c->link) && !c->server->opts.non_adaptive;
 
     vnc_encoder_adapt(c->encoder, slow ? SLOW_QUALITY : -1, slow ? SLOW_COMPRESSION : -1);
+}
+
+/*
+ * Is this to be one message, however long it takes? Clients with fences are those that take updates
+ * as they come; among the others are some that take the first one for all of the picture.
+ */
+static bool whole_at_once(const struct vnc_client *c)
+{
+    return c->asked.whole && !(c->can & VNC_CAN_FENCE);
 }
 
 static void begin_message(struct vnc_client *c)
@@ -351,7 +270,8 @@ static void begin_message(struct vnc_client *c)
     }
     g_byte_array_append(c->frame, header, sizeof(header));
     c->frame_bytes = 0;
-    c->frame_budget = c->asked.whole ? SIZE_MAX : MAX(vnc_link_room(&c->link), (size_t)BUDGET_MIN);
+    c->frame_budget =
+        whole_at_once(c) ? SIZE_MAX : MAX(vnc_link_room(&c->link), (size_t)LEAST_BYTES);
     bool size = c->news & VNC_NEWS_SIZE && (c->width != scr->width || c->height != scr->height);
     c->frame_rects = vnc_news_write(c, c->frame);
     /* after a change of size the client throws away what else is in the message: that comes next */
@@ -360,14 +280,16 @@ static void begin_message(struct vnc_client *c)
         c->asked_next = (struct vnc_request){
             .pending = true, .whole = c->asked.whole, .area = {0, 0, scr->width, scr->height}};
     }
-    c->frame_number++;
-    forget_costs(c);
+    vnc_pick_begin(c);
     adapt_encoder(c);
     vnc_encoder_frame(c->encoder, scr->width, scr->height, vnc_now() / 1000);
 }
 
 static void send_piece(struct vnc_client *c)
 {
+    if (c->frame_budget == SIZE_MAX) {
+        vnc_screen_refresh(c->server); /* it may take long */
+    }
     bool over = encode_some(c, PIECE_PIXELS);
 
     if (over) {
@@ -402,8 +324,8 @@ static bool legacy_room(const struct vnc_client *c)
 
 static bool may_begin(struct vnc_client *c)
 {
-    return wants(c) && (c->asked.whole || vnc_link_room(&c->link)) &&
-           (vnc_news_due(c) || c->asked.whole || any_dirty(c) || lossy_due(c)) && legacy_room(c);
+    return wants(c) && (whole_at_once(c) || vnc_link_room(&c->link)) &&
+           (vnc_news_due(c) || c->asked.whole || vnc_pick_any(c) || lossy_due(c)) && legacy_room(c);
 }
 
 void vnc_update_close(struct vnc_client *c)
@@ -413,7 +335,7 @@ void vnc_update_close(struct vnc_client *c)
     if (!c->frame_open) {
         return;
     }
-    rest.pending &= any_dirty(c);
+    rest.pending &= vnc_pick_any(c);
     c->frame_cut = true;
     send_piece(c);
     if (rest.pending) {

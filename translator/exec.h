@@ -41,14 +41,8 @@ __attribute__((noreturn)) void exec_retry_unshared(struct vcpu *cpu);
 const void *exec_lookup_unshared(struct vcpu *cpu, uint64_t pc);
 bool exec_is_exclusive(const struct vcpu *cpu);
 
-/* What makes a pending event deliverable (STI, end of a shadow, TPR lowered, ...) calls this, since
-   the run loop does not look again at events it could not deliver: the next poll will. */
-static inline void vcpu_poll_if_pending(struct vcpu *cpu)
-{
-    if (__atomic_load_n((uint32_t *)&cpu->events, __ATOMIC_SEQ_CST))
-        vcpu_poll_request(cpu);
-}
-
+/* What makes a pending event deliverable (STI, end of a shadow, TPR lowered, ...) calls
+   vcpu_poll_request(), since the run loop does not look again at events it could not deliver. */
 void vcpu_context_changed(struct vcpu *cpu); /* mode bits changed; address space the same */
 /* x86 MOV CR3 and its like, soft TLB and code together: go to `space` (PCID, 0 without); `flush`
    drops its non-global translations. */

@@ -231,9 +231,21 @@ void x86_unblock_nmi(struct x86_cpu *c)
     __atomic_fetch_and((uint32_t *)&c->v.events, ~(uint32_t)VCPU_EV_NMI2, __ATOMIC_SEQ_CST);
 }
 
+/*
+ * Events that could not be taken now. A poll for them would be a host fault for nothing, again and
+ * again in a loop that reads a port; what ends their wait (STI, POPF, IRET, RSM) asks for one.
+ */
+static uint32_t held_back(const struct x86_cpu *c)
+{
+    return VCPU_EV_NMI2 | (c->eflags & EFL_IF ? 0 : VCPU_EV_INTR) | (c->nmi_blocked ? VCPU_EV_NMI : 0) |
+           (c->smm ? VCPU_EV_SMI | VCPU_EV_INIT : 0);
+}
+
 void x86_request_poll(struct x86_cpu *c)
 {
-    if (__atomic_load_n((uint32_t *)&c->v.events, __ATOMIC_RELAXED) || c->db_pending)
+    uint32_t events = __atomic_load_n((uint32_t *)&c->v.events, __ATOMIC_RELAXED);
+
+    if ((events && events & ~held_back(c)) || c->db_pending)
         vcpu_poll_request(&c->v);
 }
 

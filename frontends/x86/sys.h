@@ -186,7 +186,7 @@ bool x86_poll(struct vcpu *v);
 void x86_software_int(struct x86_cpu *c, unsigned vector, bool int_n, uint64_t next);
 void x86_host_fault(struct vcpu *v, int signo, int code);
 void x86_unblock_nmi(struct x86_cpu *c);
-void x86_request_poll(struct x86_cpu *c); /* if something waits, look at it at the next poll */
+void x86_request_poll(struct x86_cpu *c); /* if something waits that can be taken, look at it at the next poll */
 
 /* --- I/O permission (io.c) --- */
 void x86_check_io(struct x86_cpu *c, unsigned port, unsigned size);

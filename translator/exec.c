@@ -35,7 +35,7 @@ enum { UNWIND_EXCEPTION = 1, UNWIND_RETRY, UNWIND_DEBUG };
 
 const struct frontend_ops *frontend;
 static struct vcpu *vcpus[MAX_VCPUS];
-static unsigned n_vcpus;
+unsigned exec_n_vcpus;
 static __thread struct vcpu *current;
 
 static pthread_mutex_t excl_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -44,7 +44,7 @@ static bool excl_active; /* written with the lock, read without */
 
 unsigned exec_vcpu_count(void)
 {
-    return __atomic_load_n(&n_vcpus, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&exec_n_vcpus, __ATOMIC_ACQUIRE);
 }
 
 struct vcpu *exec_vcpu(unsigned index)
@@ -820,7 +820,7 @@ void exec_stop(void)
 int exec_vcpu_init(struct vcpu *cpu)
 {
     struct exec_state *x = calloc(1, sizeof(*x));
-    unsigned index = n_vcpus;
+    unsigned index = exec_n_vcpus;
     int ret;
 
     if (!x || index == MAX_VCPUS) {
@@ -842,7 +842,7 @@ int exec_vcpu_init(struct vcpu *cpu)
     vcpu_set_ctx(cpu, x->global_gen);
     vcpu_poll_clear(cpu);
     __atomic_store_n(&vcpus[index], cpu, __ATOMIC_RELEASE);
-    __atomic_store_n(&n_vcpus, index + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&exec_n_vcpus, index + 1, __ATOMIC_RELEASE);
     return 0;
 }
 
@@ -851,8 +851,8 @@ void exec_vcpu_fini(struct vcpu *cpu)
     struct exec_state *x = cpu->exec;
 
     __atomic_store_n(&vcpus[cpu->index], NULL, __ATOMIC_RELEASE);
-    while (n_vcpus && !vcpus[n_vcpus - 1])
-        __atomic_store_n(&n_vcpus, n_vcpus - 1, __ATOMIC_RELEASE);
+    while (exec_n_vcpus && !vcpus[exec_n_vcpus - 1])
+        __atomic_store_n(&exec_n_vcpus, exec_n_vcpus - 1, __ATOMIC_RELEASE);
     if (backend->vcpu_fini)
         backend->vcpu_fini(cpu);
     softtlb_fini(cpu);

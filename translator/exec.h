@@ -69,6 +69,7 @@ void exec_stop(void);
 int exec_vcpu_init(struct vcpu *cpu); /* gives it the next index */
 void exec_vcpu_fini(struct vcpu *cpu);
 unsigned exec_vcpu_count(void);
+extern unsigned exec_n_vcpus; /* the same for leaf code, while they run */
 struct vcpu *exec_vcpu(unsigned index); /* NULL if there is none */
 /* Thread-local: the vCPU this thread runs. */
 void exec_set_current(struct vcpu *cpu);

@@ -17,8 +17,8 @@
 
 #define PAGE_MASK (~(uint64_t)(SOFTTLB_PAGE - 1))
 
-uint8_t *softtlb_tracked;
-static size_t tracked_size;
+uint32_t *softtlb_tracked;
+static size_t tracked_size; /* bytes */
 static pthread_mutex_t track_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t next_gen = 1;
 
@@ -78,15 +78,16 @@ static unsigned find_victims(const struct softtlb_l2 *l2, uintptr_t host, uint64
     return found;
 }
 
+/* Was one of the pages not tracked before? */
 static bool track(ram_addr_t first, uint64_t pages)
 {
+    static uint32_t number;
     bool new = false;
 
     pthread_mutex_lock(&track_lock);
-    for (uint64_t p = first >> 12; pages--; p++) {
-        new |= !softtlb_tracked[p];
-        __atomic_store_n(&softtlb_tracked[p], 1, __ATOMIC_RELAXED);
-    }
+    number += number == UINT32_MAX ? 2 : 1;
+    for (uint64_t p = first >> 12; pages--; p++)
+        new |= !__atomic_exchange_n(&softtlb_tracked[p], number, __ATOMIC_SEQ_CST);
     pthread_mutex_unlock(&track_lock);
     return new;
 }
@@ -111,15 +112,6 @@ void softtlb_remove_write(ram_addr_t addr, uint64_t len)
         if (found && cpu != self)
             removed_remote = true;
     }
-}
-
-/* After a slow store: if nobody tracks the page any more, the next one may be fast. */
-static void untrack(ram_addr_t page)
-{
-    pthread_mutex_lock(&track_lock);
-    if (!dirty_tracked(page))
-        __atomic_store_n(&softtlb_tracked[page >> 12], 0, __ATOMIC_RELAXED);
-    pthread_mutex_unlock(&track_lock);
 }
 
 /* --- filling ------------------------------------------------------------------------ */
@@ -148,12 +140,26 @@ static unsigned span_log2(uint64_t span)
     return span <= SOFTTLB_PAGE ? 12 : 63 - __builtin_clzll(span);
 }
 
+/* What all of a page is. */
+static void show_section(struct l2_entry *e, const struct mem_section *sec)
+{
+    if (sec->flags & MEM_SEC_READ_HOST) {
+        e->host = sec->host;
+        e->ram = sec->ram;
+        e->rom = !(sec->flags & MEM_SEC_WRITE_HOST);
+    } else if (sec->mr && sec->mr->kind == MEM_IO) {
+        e->device = sec->mr;
+        e->device_off = sec->offset;
+    }
+}
+
 static void l2_fill(struct vcpu *cpu, struct l2_entry *e, gva_t addr, unsigned mmu_idx,
                     const struct tlb_walk *w)
 {
     struct softtlb_l2 *l2 = cpu->tlb2;
     struct mem_section sec;
     bool global = w->global && mmu_idx != TLB_USER;
+    unsigned views = __atomic_load_n(&mem_generation, __ATOMIC_SEQ_CST);
 
     mem_lookup(frontend->as(cpu), w->gpa & PAGE_MASK, &sec);
     *e = (struct l2_entry){
@@ -163,12 +169,10 @@ static void l2_fill(struct vcpu *cpu, struct l2_entry *e, gva_t addr, unsigned m
         .perms = (w->read ? L2_READ : 0) | (w->write ? L2_WRITE : 0),
         .span_bits = span_log2(w->span),
         .watched = w->watched,
+        .views = views,
     };
-    if (!w->watched && sec.flags & MEM_SEC_READ_HOST && sec.len >= SOFTTLB_PAGE) {
-        e->host = sec.host;
-        e->ram = sec.ram;
-        e->rom = !(sec.flags & MEM_SEC_WRITE_HOST);
-    }
+    if (!w->watched && sec.len >= SOFTTLB_PAGE)
+        show_section(e, &sec);
     note_large(l2, addr, e->span_bits);
 }
 
@@ -303,6 +307,21 @@ static void report(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, unsig
         frontend->watch(cpu, addr, size, write);
 }
 
+/* What is at an address of a device or hole. */
+static void find_section(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, struct mem_section *sec)
+{
+    unsigned off = in_page(addr);
+
+    if (likely(e->device && e->views == __atomic_load_n(&mem_generation, __ATOMIC_SEQ_CST)))
+        *sec = (struct mem_section){.mr = e->device,
+                                    .ram = RAM_ADDR_NONE,
+                                    .gpa = e->gpa | off,
+                                    .offset = e->device_off + off,
+                                    .len = SOFTTLB_PAGE - off};
+    else
+        mem_lookup(frontend->as(cpu), e->gpa | off, sec);
+}
+
 static uint64_t io_load(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, unsigned size)
 {
     struct mem_section sec;
@@ -311,7 +330,7 @@ static uint64_t io_load(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, 
 
     report(cpu, e, addr, size, false);
     cpu->tlb2->stats.mmio++;
-    mem_lookup(frontend->as(cpu), gpa, &sec);
+    find_section(cpu, e, addr, &sec);
     if (sec.len >= size)
         mem_section_read(&sec, 0, &val, size);
     else
@@ -328,21 +347,35 @@ static uint64_t load_crossing(struct vcpu *cpu, gva_t addr, unsigned size, unsig
     return ld_le64(buf);
 }
 
-uint64_t softtlb_load(struct vcpu *cpu, gva_t addr, unsigned size, unsigned mmu_idx,
-                      unsigned memflags)
+void *softtlb_miss_load(struct vcpu *cpu, gva_t addr, uint64_t *val, unsigned size, unsigned mmu_idx,
+                        unsigned memflags)
 {
     struct l2_entry *e;
     void *host;
 
     check_align(cpu, addr, size, memflags);
-    host = l1_hit(cpu, addr, size, TLB_READ, mmu_idx);
-    if (likely(host))
-        return host_load(host, size);
-    if (crosses_page(addr, size))
-        return load_crossing(cpu, addr, size, mmu_idx, memflags);
+    if (crosses_page(addr, size)) {
+        *val = load_crossing(cpu, addr, size, mmu_idx, memflags);
+        return NULL;
+    }
     e = l2_get(cpu, addr, TLB_READ, mmu_idx, memflags, false);
     host = l1_fill(cpu, e, addr, TLB_READ, mmu_idx);
-    return host ? host_load(host, size) : io_load(cpu, e, addr, size);
+    if (!host)
+        *val = io_load(cpu, e, addr, size);
+    return host;
+}
+
+uint64_t softtlb_load(struct vcpu *cpu, gva_t addr, unsigned size, unsigned mmu_idx,
+                      unsigned memflags)
+{
+    uint64_t val;
+    void *host;
+
+    check_align(cpu, addr, size, memflags);
+    host = l1_hit(cpu, addr, size, TLB_READ, mmu_idx);
+    if (!host)
+        host = softtlb_miss_load(cpu, addr, &val, size, mmu_idx, memflags);
+    return host ? host_load(host, size) : val;
 }
 
 /* --- stores ----------------------------------------------------------------------------- */
@@ -377,7 +410,7 @@ static void store_slow(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, c
         softtlb_copy(e->host + in_page(addr), buf, len);
     dirty_mark_cpu(ram, len);
     tb_invalidate_ram(ram, len);
-    untrack(ram & PAGE_MASK);
+    softtlb_untrack(ram & PAGE_MASK);
 }
 
 static void io_store(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, uint64_t val,
@@ -388,37 +421,60 @@ static void io_store(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, uin
 
     report(cpu, e, addr, size, true);
     cpu->tlb2->stats.mmio++;
-    mem_lookup(frontend->as(cpu), gpa, &sec);
+    find_section(cpu, e, addr, &sec);
     if (sec.len >= size)
         mem_section_write(&sec, 0, val & mask64(size * 8), size);
     else
         addr_space_write(frontend->as(cpu), gpa, &val, size);
 }
 
-void softtlb_store(struct vcpu *cpu, gva_t addr, uint64_t val, unsigned size, unsigned mmu_idx,
-                   unsigned memflags)
+static void store_crossing(struct vcpu *cpu, gva_t addr, uint64_t val, unsigned size, unsigned mmu_idx,
+                           unsigned memflags, bool same_map)
+{
+    if (same_map) {
+        softtlb_probe_store(cpu, addr, size, mmu_idx, memflags);
+        if (softtlb_is_io(cpu, addr, size, mmu_idx, memflags))
+            exec_retry_unshared(cpu);
+    }
+    softtlb_write(cpu, addr, &val, size, mmu_idx, memflags & ~(unsigned)IR_MEM_ALIGN);
+}
+
+void *softtlb_miss_store(struct vcpu *cpu, gva_t addr, uint64_t val, unsigned size, unsigned mmu_idx,
+                         unsigned memflags, bool same_map)
 {
     struct l2_entry *e;
     void *host;
 
     check_align(cpu, addr, size, memflags);
-    host = l1_hit(cpu, addr, size, TLB_WRITE, mmu_idx);
-    if (likely(host)) {
-        host_store(host, val, size);
-        return;
-    }
     if (crosses_page(addr, size)) {
-        softtlb_write(cpu, addr, &val, size, mmu_idx, memflags & ~(unsigned)IR_MEM_ALIGN);
-        return;
+        store_crossing(cpu, addr, val, size, mmu_idx, memflags, same_map);
+        return NULL;
     }
     e = l2_get(cpu, addr, TLB_WRITE, mmu_idx, memflags, false);
     host = l1_fill(cpu, e, addr, TLB_WRITE, mmu_idx);
     if (host)
-        host_store(host, val, size);
-    else if (e->host && !e->rom)
+        return host;
+    if (e->host && !e->rom) {
         store_slow(cpu, e, addr, &val, size);
-    else
+    } else {
+        if (same_map)
+            exec_retry_unshared(cpu);
         io_store(cpu, e, addr, val, size);
+    }
+    return NULL;
+}
+
+void softtlb_store(struct vcpu *cpu, gva_t addr, uint64_t val, unsigned size, unsigned mmu_idx,
+                   unsigned memflags)
+{
+    void *host;
+
+    check_align(cpu, addr, size, memflags);
+    host = l1_hit(cpu, addr, size, TLB_WRITE, mmu_idx);
+    if (!host)
+        host = softtlb_miss_store(cpu, addr, val, size, mmu_idx, memflags, false);
+    if (host)
+        host_store(host, val, size);
 }
 
 /* --- byte ranges -------------------------------------------------------------------------- */
@@ -512,7 +568,7 @@ void *softtlb_atomic(struct vcpu *cpu, gva_t addr, unsigned size, unsigned mmu_i
 
     if (host && ((uintptr_t)host & 63) + size <= 64)
         return host;
-    if (!exec_is_exclusive(cpu))
+    if (!exec_is_exclusive(cpu) && exec_n_vcpus > 1)
         exec_retry_exclusive(cpu);
     return NULL;
 }
@@ -674,8 +730,8 @@ int softtlb_global_init(void)
 {
     void *p;
 
-    tracked_size = ram_capacity() >> 12;
-    p = mmap(NULL, MAX(tracked_size, (size_t)1), PROT_READ | PROT_WRITE,
+    tracked_size = MAX(ram_capacity() >> 12, (uint64_t)1) * sizeof(*softtlb_tracked);
+    p = mmap(NULL, tracked_size, PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         return -errno;
@@ -687,6 +743,6 @@ int softtlb_global_init(void)
 void softtlb_global_fini(void)
 {
     mem_listener_remove(&dirty_listener);
-    munmap(softtlb_tracked, MAX(tracked_size, (size_t)1));
+    munmap(softtlb_tracked, tracked_size);
     softtlb_tracked = NULL;
 }

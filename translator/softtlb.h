@@ -84,6 +84,11 @@ void *softtlb_probe(struct vcpu *cpu, gva_t addr, unsigned size, enum tlb_access
 void softtlb_probe_store(struct vcpu *cpu, gva_t addr, unsigned len, unsigned mmu_idx, unsigned memflags);
 /* First-level miss: refill and return the host address, or NULL when the access must go by softtlb_load/store. */
 void *softtlb_refill(struct vcpu *cpu, gva_t addr, unsigned size, enum tlb_access a, unsigned mmu_idx, unsigned memflags);
+/* The same for 1, 2, 4 or 8 bytes, or NULL when the access has been made. same_map: a store to a device, which may
+   change what is mapped, starts again in a block without windows (exec_retry_unshared). */
+void *softtlb_miss_load(struct vcpu *cpu, gva_t addr, uint64_t *val, unsigned size, unsigned mmu_idx, unsigned memflags);
+void *softtlb_miss_store(struct vcpu *cpu, gva_t addr, uint64_t val, unsigned size, unsigned mmu_idx, unsigned memflags,
+                         bool same_map);
 
 /* For a window (opt_windows): the host address, or NULL; never raises, nor makes a page dirty. */
 void *softtlb_refill_window(struct vcpu *cpu, gva_t addr, unsigned size, enum tlb_access a, unsigned mmu_idx);
@@ -95,6 +100,20 @@ bool softtlb_is_io(struct vcpu *cpu, gva_t addr, unsigned size, unsigned mmu_idx
  * second-level hit on plain RAM, else NULL. Never raises.
  */
 void *softtlb_refill_leaf(struct vcpu *cpu, gva_t addr, unsigned size, enum tlb_access a, unsigned mmu_idx);
+/*
+ * The same in two steps: the second level's entry that allows an access within its page, or NULL;
+ * then the host address, if it is RAM. Devices that do without the FP state (mem_ops.read_leaf) can be
+ * loaded from and stored to; false: that has to be done by softtlb_load/store.
+ */
+struct l2_entry;
+const struct l2_entry *softtlb_find_leaf(struct vcpu *cpu, gva_t addr, unsigned size, enum tlb_access a,
+                                         unsigned mmu_idx);
+void *softtlb_map_leaf(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, enum tlb_access a, unsigned mmu_idx);
+bool softtlb_device_leaf(const struct l2_entry *e); /* is it one? */
+bool softtlb_load_leaf(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, uint64_t *val, unsigned size);
+bool softtlb_store_leaf(struct vcpu *cpu, const struct l2_entry *e, gva_t addr, uint64_t val, unsigned size);
+
+
 /*
  * An atomic access: the host address for the host's own locked instruction. NULL: the access
  * cannot be done so (it crosses a page or cache line, MMIO, code page) and the vCPU is in an

@@ -28,6 +28,9 @@ struct l2_entry {
     uint8_t rom;       /* host memory that ignores writes */
     uint8_t watched;   /* treated as MMIO, accesses are reported */
     uint8_t span_bits; /* log2 of the guest's page size */
+    unsigned views;    /* mem_generation as of the look at what is there */
+    struct mem_region *device; /* MMIO: all of the page is its, in those views; or NULL */
+    uint64_t device_off;             /* of the page in it */
 };
 
 /* First-level entries in use, and those of them that are not global. */
@@ -50,8 +53,15 @@ struct softtlb_l2 {
     struct l2_entry entry[L2_ENTRIES];
 };
 
-/* One byte per RAM page: not 0, stores to it must take the slow path. */
-extern uint8_t *softtlb_tracked;
+/*
+ * One word per RAM page: not 0, stores to it must take the slow path. Whoever tracks a page clears
+ * dirty bits first, then puts a new number here; a store sets the bits first, then exchanges the
+ * number that it has seen before for 0, or leaves it if it is another one by then.
+ */
+extern uint32_t *softtlb_tracked;
+/* A store to the page is under way: may it, and later ones, go the fast way? False if the page has
+   code, or is being tracked anew. */
+bool softtlb_untrack(ram_addr_t page);
 
 static inline struct l2_entry *l2_slot(struct softtlb_l2 *l2, gva_t addr, unsigned mmu_idx)
 {

@@ -26,18 +26,20 @@ struct temp_loc {
 enum { OWNER_FREE = -1, OWNER_INSN = -2 };
 
 /* Code out of line, emitted after the block's end. */
-enum cold_kind { COLD_MEM, COLD_WINDOW, COLD_GUARD, COLD_EDGE, COLD_EDGE_STUB, COLD_LOOKUP };
+enum cold_kind { COLD_MEM, COLD_STORE, COLD_WINDOW, COLD_GUARD, COLD_EDGE, COLD_EDGE_STUB, COLD_LOOKUP };
 struct cold {
     uint8_t kind;
-    uint8_t addr, index; /* MEM: registers */
+    uint8_t addr, index; /* MEM, STORE: registers */
     uint8_t host_flags;
     uint8_t slot;
     bool soft;           /* EDGE_STUB */
     bool store;          /* MEM: may have to be done on the bounce buffer and committed */
     uint8_t n_fields;
     uint32_t field[2];   /* rel32 fields that lead here */
-    uint32_t resume, after; /* MEM: start and end of the code to repeat on the bounce buffer */
-    uint32_t info;       /* MEM: access; GUARD: aux */
+    uint32_t resume, after; /* MEM: start and end of the code to repeat on the bounce buffer; STORE: .. */
+    uint32_t ready;      /* .. of the store with what makes its value, which is ready here */
+    struct opnd value;   /* STORE: register or immediate */
+    uint32_t info;       /* MEM, STORE: access; GUARD: aux */
     int64_t pc;          /* for the side table */
 };
 #define COLD_MAX 512
@@ -62,7 +64,7 @@ struct emit {
     unsigned merge_scratch; /* reserved for merging flags, or NOREG */
     bool folding;           /* the operand's scratches stay for the next insn */
     uint8_t fold_lock;      /* as does this window's */
-    bool windows;           /* the block has some */
+    bool windows;           /* the block has had some */
     bool flags_dead;        /* the block overwrites all flags before anything looks at them */
     uint8_t soft;           /* exit slots that are soft edges (jit.h) */
     uint8_t keep;           /* of live: flags this insn does not define */

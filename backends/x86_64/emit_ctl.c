@@ -393,21 +393,37 @@ static void call_slow(struct emit *e, const struct cold *c)
     call_stub(e, stub);
 }
 
+/* Code of the block again (it has no addresses). */
+static void repeat(struct emit *e, uint32_t from, uint32_t to)
+{
+    if (!e->a.full && (size_t)(e->a.end - e->a.p) >= to - from) {
+        memcpy(e->a.p, e->a.start + from, to - from);
+        e->a.p += to - from;
+    } else {
+        e->a.full = true;
+    }
+}
+
+static void cold_store(struct emit *e, const struct cold *c)
+{
+    struct opnd m = opnd_mem(RSP, SPILL_OFF(SPILL_VALUE));
+
+    cold_side(e, c);
+    repeat(e, c->resume, c->ready);
+    asm_mov(&e->a, S64, &m, &c->value);
+    call_slow(e, c);
+    jump_back(e, c->ready);
+    jump_back(e, c->after);
+}
+
 static void cold_mem(struct emit *e, const struct cold *c)
 {
-    uint32_t len = c->after - c->resume;
-
     cold_side(e, c);
     call_slow(e, c);
     jump_back(e, c->resume);
     if (!c->store)
         return;
-    if (!e->a.full && (size_t)(e->a.end - e->a.p) >= len) {
-        memcpy(e->a.p, e->a.start + c->resume, len);
-        e->a.p += len;
-    } else {
-        e->a.full = true;
-    }
+    repeat(e, c->resume, c->after);
     call_stub(e, stubs.commit);
     jump_back(e, c->after);
 }
@@ -490,6 +506,9 @@ void emit_cold_code(struct emit *e)
         switch (c.kind) {
         case COLD_MEM:
             cold_mem(e, &c);
+            break;
+        case COLD_STORE:
+            cold_store(e, &c);
             break;
         case COLD_WINDOW:
             cold_window(e, &c);

@@ -12,7 +12,8 @@
  * Cold: `call slow; jmp back`; slow (stubs.c) leaves the host address in A and 0 in I, and
  * everything else as it was. An access without a host address (MMIO, page crossing) is made on
  * vcpu.bounce: loads find their value there; for stores slow returns behind that jmp, where the
- * instruction is repeated and the result committed.
+ * instruction is repeated and the result committed. A plain store gives slow its value: what has no
+ * host address has been stored when it returns there.
  */
 #include "backends/x86_64/emit.h"
 #include "backends/x86_64/forms.h"
@@ -151,6 +152,8 @@ struct access mem_access(struct emit *e, unsigned mem, unsigned bytes, unsigned 
     }
     acc.cold->addr = (uint8_t)a;
     acc.cold->index = (uint8_t)i;
+    if (e->windows && (flags & (ACC_WRITE | ACC_PROBE | ACC_WINDOW)) == ACC_WRITE)
+        flags |= ACC_SAME_MAP;
     acc.cold->info = ACC_INFO(bytes, e->b->mmu_idx, m->flags & 3, flags & ~ACC_BASE);
     acc.cold->store = flags & ACC_WRITE && !(flags & ACC_PROBE);
     acc.cold->resume = acc.cold->after = asm_off(&e->a);
@@ -276,10 +279,15 @@ static struct opnd store_operand(struct emit *e, unsigned n, enum asm_size s, bo
 void emit_st(struct emit *e, unsigned arg)
 {
     enum asm_size s = (enum asm_size)e->in->type;
-    struct access acc = mem_access(e, e->in->mem, 1u << s, ACC_WRITE);
+    struct access acc = mem_access(e, e->in->mem, 1u << s, ACC_WRITE | ACC_VALUE);
     struct opnd v = store_operand(e, 0, s, true);
 
     (void)arg;
+    if (acc.cold) {
+        acc.cold->kind = COLD_STORE;
+        acc.cold->value = v;
+        acc.cold->ready = asm_off(&e->a);
+    }
     asm_mov(&e->a, s, &acc.m, &v);
     mem_store_end(e, &acc);
 }

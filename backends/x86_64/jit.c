@@ -66,7 +66,7 @@ static bool keep_data(struct tb *tb, uint32_t entry)
     if (!side)
         return false;
     memcpy(side, emitter->side.buf, emitter->side.len);
-    tb->host = (emitter->windows ? TB_WINDOWS : 0) | (emitter->flags_dead ? TB_FLAGS_DEAD : 0);
+    tb->host = emitter->flags_dead ? TB_FLAGS_DEAD : 0;
     tb->data_size = (uint16_t)emitter->side.len;
     for (unsigned i = 0; i < tb->n_exits; i++) {
         tb->edge[i].host[EDGE_PATCH] = emitter->patch[i] ? emitter->patch[i] - entry : 0;

@@ -25,7 +25,7 @@ enum {
 enum { SAVER = 11 /* bytes of that code */, FLAGS_DEAD_ENTRY = 2 };
 
 /* tb.host */
-enum { TB_WINDOWS = 1 /* opt_windows has put some in */, TB_FLAGS_DEAD = 2 };
+enum { TB_FLAGS_DEAD = 1 };
 
 /* In front of a block's entry: the call of stubs.stale, then the check of its page. */
 enum { ENTRY_STALE = 16, ENTRY_PAGE = 11 };
@@ -52,8 +52,11 @@ struct window_way {
 };
 struct window_way jit_window_leaf(struct vcpu *cpu);
 void *jit_window_full(struct vcpu *cpu);
-/* Behind the jump that follows the call of the slow path. */
+/* Behind the jump that follows the call of the slow path; to go on there. */
 const uint8_t *jit_slow_behind(struct vcpu *cpu);
+void jit_slow_skip(struct vcpu *cpu);
+/* The store of vcpu.bounce; the first: not 0 if that could be done without saving FP state. */
+uint64_t jit_commit_leaf(struct vcpu *cpu);
 void jit_slow_commit(struct vcpu *cpu);
 
 /* disas.c: -d out_asm */

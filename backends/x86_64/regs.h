@@ -23,7 +23,7 @@ static const uint8_t scratch_reg[SCRATCHES] = {R8, R9, R10};
 #define VCPU_OFF(field) ((int32_t)offsetof(struct vcpu, field))
 
 /* vcpu.spill: temporaries, then room for moving high bytes, then the stubs'. */
-enum { SPILL_TEMPS = 16, SPILL_BYTE = 16, SPILL_SAVE0, SPILL_SAVE1, SPILL_BORROW, SPILL_ADDR = SPILL_BORROW + 4, SPILL_INFO, SPILL_SCRATCH, SPILL_LIVE = SPILL_SCRATCH + 3, SPILL_EFLAGS, SPILL_SIGNO, SPILL_COUNT };
+enum { SPILL_TEMPS = 16, SPILL_BYTE = 16, SPILL_SAVE0, SPILL_SAVE1, SPILL_BORROW, SPILL_ADDR = SPILL_BORROW + 4, SPILL_INFO, SPILL_VALUE, SPILL_SCRATCH, SPILL_LIVE = SPILL_SCRATCH + 3, SPILL_EFLAGS, SPILL_SIGNO, SPILL_COUNT };
 /* spill[SPILL_LIVE]: FP state that is in the host's registers while C code runs. */
 enum { JIT_NOT_LIVE, JIT_FP_LIVE, JIT_X87_LIVE };
 _Static_assert(SPILL_COUNT <= sizeof_field(struct vcpu, spill) / 8, "room in vcpu.spill");

@@ -6,18 +6,10 @@
 #include "backends/x86_64/jit.h"
 #include "translator/exec.h"
 
-/* To the code that is made for the bounce buffer. */
-static void skip_jump(struct vcpu *cpu)
-{
-    ((uint64_t *)cpu)[-1] = (uintptr_t)jit_slow_behind(cpu);
-}
-
 /* A store to a device may change what is mapped where: not while a window is open. */
 static void check_device_store(struct vcpu *cpu, uint64_t addr, uint32_t info)
 {
-    struct tb *tb = backend->current(cpu);
-
-    if (tb && tb->host & TB_WINDOWS &&
+    if (acc_flags(info) & ACC_SAME_MAP &&
         softtlb_is_io(cpu, addr, acc_bytes(info), acc_class(info), acc_memflags(info)))
         exec_retry_unshared(cpu);
 }
@@ -36,6 +28,25 @@ static void load_bounce(struct vcpu *cpu, uint64_t addr, uint32_t info)
     }
 }
 
+/* A load of a value (not of a vector), or a plain store. */
+static void *miss(struct vcpu *cpu, uint64_t addr, uint32_t info)
+{
+    unsigned n = acc_bytes(info), cls = acc_class(info), mf = acc_memflags(info), acc = acc_flags(info);
+    uint64_t val;
+    void *p;
+
+    if (acc & ACC_VALUE) {
+        p = softtlb_miss_store(cpu, addr, cpu->spill[SPILL_VALUE], n, cls, mf, acc & ACC_SAME_MAP);
+        if (!p)
+            jit_slow_skip(cpu);
+    } else {
+        p = softtlb_miss_load(cpu, addr, &val, n, cls, mf);
+        if (!p)
+            memcpy(cpu->bounce, &val, 8);
+    }
+    return p ? p : cpu->bounce;
+}
+
 void *jit_slow_full(struct vcpu *cpu)
 {
     uint64_t addr = cpu->spill[SPILL_ADDR];
@@ -51,6 +62,8 @@ void *jit_slow_full(struct vcpu *cpu)
             softtlb_probe(cpu, addr, n, access, cls, mf);
         return cpu->bounce;
     }
+    if (n <= 8 && is_pow2(n) && (acc & ACC_VALUE || access == TLB_READ))
+        return miss(cpu, addr, info);
     p = acc & ACC_LOCK ? softtlb_atomic(cpu, addr, n, cls, mf) : softtlb_refill(cpu, addr, n, access, cls, mf);
     if (p)
         return p;
@@ -62,7 +75,7 @@ void *jit_slow_full(struct vcpu *cpu)
     check_device_store(cpu, addr, info);
     if (acc & ACC_READ)
         load_bounce(cpu, addr, info);
-    skip_jump(cpu);
+    jit_slow_skip(cpu);
     return cpu->bounce;
 }
 

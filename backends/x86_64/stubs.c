@@ -40,7 +40,7 @@ static int32_t pin_offset[PINS];
 static const uint8_t *common_full, *common_light, *common_leaf, *slow_common[2][SLOW_PAIRS];
 static const uint8_t *helper_stub[MAX_HELPERS];
 static struct {
-    uint32_t key;
+    uint64_t key;
     const uint8_t *code;
 } slow_stub[SLOW_SLOTS];
 
@@ -656,8 +656,8 @@ static bool room_for_slow(void)
 
 const uint8_t *stub_slow(unsigned addr, unsigned index, uint32_t info)
 {
-    uint32_t key = info | pair_number(addr, index) << 26 | 1u << 30;
-    unsigned h = (key ^ key >> 13 ^ key >> 24) % SLOW_SLOTS;
+    uint64_t key = info | (uint64_t)(pair_number(addr, index) + 1) << 32;
+    unsigned h = (key * 0x9e3779b97f4a7c15u >> 40) % SLOW_SLOTS;
 
     for (unsigned n = 0; n < SLOW_SLOTS; n++, h = (h + 1) % SLOW_SLOTS) {
         if (slow_stub[h].key == key)
@@ -676,11 +676,21 @@ const uint8_t *stub_slow(unsigned addr, unsigned index, uint32_t info)
 /* Keeps everything, flags too. After pushfq rsp + 16 is the vcpu. */
 static void make_commit(void)
 {
+    struct opnd rax = opnd_reg(RAX);
+    uint32_t done = 0;
+
     stubs.commit = here();
     asm_byte(&a, 0x9c);
-    store_pins(RSP, 16, PINS_ALL);
+    store_pins(RSP, 16, PINS_CALLER);
     for (unsigned i = 0; i < SCRATCHES; i++)
         store(RSP, 16 + SPILL_OFF(SPILL_SCRATCH + (int)i), scratch_reg[i]);
+    if (LEAF_CALLS) {
+        lea(RDI, RSP, 16);
+        call_c((const void *)(uintptr_t)jit_commit_leaf);
+        asm_test(&a, S64, &rax, &rax);
+        done = asm_jcc_fwd(&a, IR_NE);
+    }
+    store_pins(RSP, 16, PINS_CALLEE);
     lea(RDI, RSP, 16);
     load(RAX, RSP, 8);
     store(RDI, VCPU_OFF(host_ra), RAX);
@@ -688,9 +698,12 @@ static void make_commit(void)
     call_c((const void *)(uintptr_t)jit_slow_commit);
     clear_host_ra(R12);
     from_host(-16);
+    load_pins(RSP, 16, PINS_CALLEE);
+    if (LEAF_CALLS)
+        asm_bind32(&a, done);
     for (unsigned i = 0; i < SCRATCHES; i++)
         load(scratch_reg[i], RSP, 16 + SPILL_OFF(SPILL_SCRATCH + (int)i));
-    load_pins(RSP, 16, PINS_ALL);
+    load_pins(RSP, 16, PINS_CALLER);
     asm_byte(&a, 0x9d);
     ret();
 }

@@ -12,10 +12,12 @@ struct error;
 
 /*
  * A memory access as the slow path needs it, packed in 32 bits:
- * bytes 0..15, class 16..17, memory flags 18..19, ACC_* 20..25.
+ * bytes 0..15, class 16..17, memory flags 18..19, ACC_* 20..27.
  */
 enum { ACC_WRITE = 1, ACC_READ = 2, ACC_LOCK = 4, ACC_PROBE = 8, ACC_BASE = 16 /* operand as one register */,
-       ACC_WINDOW = 32 /* all or nothing: see jit_window_leaf() */ };
+       ACC_WINDOW = 32 /* all or nothing: see jit_window_leaf() */,
+       ACC_VALUE = 64 /* a plain store: the value is in vcpu.spill, the slow path makes it */,
+       ACC_SAME_MAP = 128 /* windows are open: what is mapped may not change */ };
 #define ACC_INFO(bytes, cls, memflags, acc)                                                        \
     ((uint32_t)(bytes) | (uint32_t)(cls) << 16 | (uint32_t)(memflags) << 18 | (uint32_t)(acc) << 20)
 static inline unsigned acc_bytes(uint32_t info) { return info & 0xffff; }

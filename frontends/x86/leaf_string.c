@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The common case of REP MOVS and REP STOS: upward, through segments without limits, on pages the
- * soft TLB knows. Compiled for general registers only, so that it is called without saving the FP
+ * soft TLB knows, of RAM or devices that leaf code may reach. Compiled for general registers only, so that it is called without saving the FP
  * state. What it cannot do it leaves, with the registers committed, to helper_string.c.
  * Reference: Intel SDM vol. 1, 7.3.9.
  */
@@ -44,9 +44,16 @@ static gva_t linear(const struct leaf *l, unsigned reg, unsigned seg)
     return (uint32_t)(off + l->v->greg[X86_GREG_SEG_BASE + seg]);
 }
 
-/* Bytes up to the end of the page, or of the address size; host address in *host, or 0. */
+/* Where a register points: RAM at host, or a device's page. */
+struct place {
+    gva_t addr;
+    uint8_t *host;
+    const struct l2_entry *device;
+};
+
+/* Bytes up to the end of the page, or of the address size; 0: neither RAM nor such a device. */
 static uint64_t span(const struct leaf *l, unsigned reg, unsigned seg, enum tlb_access a,
-                     uint8_t **host)
+                     struct place *p)
 {
     gva_t addr = linear(l, reg, seg);
     const struct softtlb_set *set = &l->v->tlb[l->idx];
@@ -56,11 +63,15 @@ static uint64_t span(const struct leaf *l, unsigned reg, unsigned seg, enum tlb_
 
     e += addr >> 12 & (SOFTTLB_ENTRIES - 1);
     t = addr ^ __atomic_load_n(&e->tag, __ATOMIC_RELAXED);
-    if (t <= SOFTTLB_PAGE - l->size)
-        *host = (uint8_t *)(uintptr_t)(t + __atomic_load_n(&e->host, __ATOMIC_RELAXED));
-    else
-        *host = softtlb_refill_leaf(l->v, addr, l->size, a, l->idx);
-    if (!*host)
+    *p = (struct place){.addr = addr};
+    if (t <= SOFTTLB_PAGE - l->size) {
+        p->host = (uint8_t *)(uintptr_t)(t + __atomic_load_n(&e->host, __ATOMIC_RELAXED));
+    } else {
+        p->device = softtlb_find_leaf(l->v, addr, l->size, a, l->idx);
+        if (p->device)
+            p->host = softtlb_map_leaf(l->v, p->device, addr, a, l->idx);
+    }
+    if (!p->host && (!p->device || !softtlb_device_leaf(p->device)))
         return 0;
     return turn < room ? turn : room;
 }
@@ -139,6 +150,63 @@ static uint64_t elements(const struct leaf *l, uint64_t bytes)
     return n < left ? n : left;
 }
 
+static bool load(const struct leaf *l, const struct place *p, uint64_t i, uint64_t *val)
+{
+    const uint8_t *host = p->host + i * l->size;
+
+    if (!p->host)
+        return softtlb_load_leaf(l->v, p->device, p->addr + i * l->size, val, l->size);
+    switch (l->size) {
+    case 1:
+        *val = *host;
+        break;
+    case 2:
+        *val = ld_le16(host);
+        break;
+    case 4:
+        *val = ld_le32(host);
+        break;
+    default:
+        *val = ld_le64(host);
+    }
+    return true;
+}
+
+static bool store(const struct leaf *l, const struct place *p, uint64_t i, uint64_t val)
+{
+    if (!p->host)
+        return softtlb_store_leaf(l->v, p->device, p->addr + i * l->size, val, l->size);
+    fill_up(p->host + i * l->size, 1, l->size, val);
+    return true;
+}
+
+/* Up to n elements, one by one if a device has part in it; how many were done. */
+static uint64_t move_some(const struct leaf *l, const struct place *to, const struct place *from, uint64_t n)
+{
+    uint64_t i = 0, val;
+
+    if (to->host && from->host) {
+        copy_up(to->host, from->host, n, l->size);
+        return n;
+    }
+    while (i < n && may_go_on(l) && load(l, from, i, &val) && store(l, to, i, val))
+        i++;
+    return i;
+}
+
+static uint64_t fill_some(const struct leaf *l, const struct place *to, uint64_t n, uint64_t val)
+{
+    uint64_t i = 0;
+
+    if (to->host) {
+        fill_up(to->host, n, l->size, val);
+        return n;
+    }
+    while (i < n && may_go_on(l) && store(l, to, i, val))
+        i++;
+    return i;
+}
+
 /* a: x86_string_pack(). Returns 1 when the instruction is complete. */
 uint64_t helper_leaf_movs(struct vcpu *v, uint64_t a, uint64_t unused1, uint64_t unused2)
 {
@@ -148,7 +216,7 @@ uint64_t helper_leaf_movs(struct vcpu *v, uint64_t a, uint64_t unused1, uint64_t
     if (!leaf_init(&l, v, a, true))
         return 0;
     while (v->greg[X86_RCX] & l.mask) {
-        uint8_t *from, *to;
+        struct place from, to;
         uint64_t src = span(&l, X86_RSI, seg, TLB_READ, &from), n = 0;
 
         if (src) {
@@ -156,9 +224,9 @@ uint64_t helper_leaf_movs(struct vcpu *v, uint64_t a, uint64_t unused1, uint64_t
 
             n = elements(&l, src < dst ? src : dst);
         }
-        if (!n || !may_go_on(&l))
+        n = n && may_go_on(&l) ? move_some(&l, &to, &from, n) : 0;
+        if (!n)
             return 0;
-        copy_up(to, from, n, l.size);
         advance(&l, X86_RSI, n * l.size);
         advance(&l, X86_RDI, n * l.size);
         count_down(&l, n);
@@ -177,12 +245,12 @@ uint64_t helper_leaf_stos(struct vcpu *v, uint64_t a, uint64_t unused1, uint64_t
     if (!leaf_init(&l, v, a, false))
         return 0;
     while (v->greg[X86_RCX] & l.mask) {
-        uint8_t *to;
+        struct place to;
         uint64_t n = elements(&l, span(&l, X86_RDI, X86_ES, TLB_WRITE, &to));
 
-        if (!n || !may_go_on(&l))
+        n = n && may_go_on(&l) ? fill_some(&l, &to, n, v->greg[X86_RAX]) : 0;
+        if (!n)
             return 0;
-        fill_up(to, n, l.size, v->greg[X86_RAX]);
         advance(&l, X86_RDI, n * l.size);
         count_down(&l, n);
     }

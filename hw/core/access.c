@@ -506,19 +506,39 @@ static uint32_t wrapped_read(uint16_t port, unsigned size)
     return val;
 }
 
+static void wrapped_write(uint16_t port, uint32_t val, unsigned size)
+{
+    for (unsigned i = 0; i < size; i++)
+        store(&as_io, (uint16_t)(port + i), val >> (i * 8) & 0xff, 1);
+}
+
 uint32_t io_port_read(uint16_t port, unsigned size)
 {
-    return port + size > 0x10000 ? wrapped_read(port, size) : (uint32_t)load(&as_io, port, size);
+    struct mem_section s;
+    uint64_t val;
+
+    if (port + size > 0x10000)
+        return wrapped_read(port, size);
+    mem_lookup(&as_io, port, &s);
+    if (unlikely(!is_one_piece(&s, 0, size)))
+        return (uint32_t)load(&as_io, port, size);
+    io_read_piece(s.mr, s.offset, &val, size);
+    return (uint32_t)val;
 }
 
 void io_port_write(uint16_t port, uint32_t val, unsigned size)
 {
-    if (port + size <= 0x10000) {
-        store(&as_io, port, val, size);
+    struct mem_section s;
+
+    if (port + size > 0x10000) {
+        wrapped_write(port, val, size);
         return;
     }
-    for (unsigned i = 0; i < size; i++)
-        store(&as_io, (uint16_t)(port + i), val >> (i * 8) & 0xff, 1);
+    mem_lookup(&as_io, port, &s);
+    if (likely(is_one_piece(&s, 0, size)))
+        io_write_piece(s.mr, s.offset, val, size);
+    else
+        store(&as_io, port, val, size);
 }
 
 /* As many as the device hands over at once; 0: it does it one by one. */

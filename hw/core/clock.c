@@ -153,7 +153,13 @@ int64_t clock_to_host(enum clock_id id, int64_t ns)
 
 uint64_t clock_ns_to_ticks(int64_t ns, uint64_t hz)
 {
-    return ns <= 0 ? 0 : (uint64_t)((unsigned __int128)ns * hz / NS_PER_SEC);
+    uint64_t seconds = (uint64_t)ns / NS_PER_SEC, rest = (uint64_t)ns % NS_PER_SEC;
+
+    if (ns <= 0)
+        return 0;
+    if (unlikely(hz > UINT64_MAX / NS_PER_SEC))
+        return (uint64_t)((unsigned __int128)ns * hz / NS_PER_SEC);
+    return seconds * hz + rest * hz / NS_PER_SEC; /* the same, without a division of 128 bits */
 }
 
 int64_t clock_ticks_to_ns(uint64_t ticks, uint64_t hz)

@@ -14,20 +14,20 @@
 
 #define WORD_BITS 64
 
-static uint64_t *bitmaps[DIRTY_COUNT];
-static uint64_t page_count;
+uint64_t *dirty_bitmaps[DIRTY_COUNT];
+uint64_t dirty_page_count;
 static void (*code_write)(ram_addr_t addr, uint64_t len);
 
 int dirty_init(uint64_t pages)
 {
     uint64_t words = DIV_ROUND_UP(pages, WORD_BITS);
 
-    page_count = pages;
+    dirty_page_count = pages;
     for (unsigned c = 0; c < DIRTY_COUNT; c++) {
-        bitmaps[c] = malloc(words * sizeof(uint64_t));
-        if (!bitmaps[c])
+        dirty_bitmaps[c] = malloc(words * sizeof(uint64_t));
+        if (!dirty_bitmaps[c])
             return -ENOMEM;
-        memset(bitmaps[c], 0xff, words * sizeof(uint64_t));
+        memset(dirty_bitmaps[c], 0xff, words * sizeof(uint64_t));
     }
     return 0;
 }
@@ -35,10 +35,10 @@ int dirty_init(uint64_t pages)
 void dirty_fini(void)
 {
     for (unsigned c = 0; c < DIRTY_COUNT; c++) {
-        free(bitmaps[c]);
-        bitmaps[c] = NULL;
+        free(dirty_bitmaps[c]);
+        dirty_bitmaps[c] = NULL;
     }
-    page_count = 0;
+    dirty_page_count = 0;
 }
 
 void mem_set_code_write_notifier(void (*cb)(ram_addr_t addr, uint64_t len))
@@ -56,7 +56,7 @@ static struct page_span span_of(ram_addr_t addr, uint64_t len)
     struct page_span s = {0, 0};
 
     if (len) {
-        assert(range_fits(addr, len, page_count << RAM_PAGE_BITS));
+        assert(range_fits(addr, len, dirty_page_count << RAM_PAGE_BITS));
         s.first = addr >> RAM_PAGE_BITS;
         s.end = ((addr + len - 1) >> RAM_PAGE_BITS) + 1;
     }
@@ -83,7 +83,7 @@ static void set_bits(enum dirty_client client, ram_addr_t addr, uint64_t len)
     uint64_t w, mask;
 
     while (next_word(&s, &w, &mask)) {
-        uint64_t *p = &bitmaps[client][w];
+        uint64_t *p = &dirty_bitmaps[client][w];
 
         if ((__atomic_load_n(p, __ATOMIC_SEQ_CST) & mask) != mask)
             __atomic_fetch_or(p, mask, __ATOMIC_SEQ_CST);
@@ -113,7 +113,7 @@ static bool any_clean(enum dirty_client client, ram_addr_t addr, uint64_t len)
     uint64_t w, mask;
 
     while (next_word(&s, &w, &mask)) {
-        if ((__atomic_load_n(&bitmaps[client][w], __ATOMIC_SEQ_CST) & mask) != mask)
+        if ((__atomic_load_n(&dirty_bitmaps[client][w], __ATOMIC_SEQ_CST) & mask) != mask)
             return true;
     }
     return false;
@@ -125,7 +125,7 @@ bool dirty_test(enum dirty_client client, ram_addr_t addr, uint64_t len)
     uint64_t w, mask;
 
     while (next_word(&s, &w, &mask)) {
-        if (__atomic_load_n(&bitmaps[client][w], __ATOMIC_SEQ_CST) & mask)
+        if (__atomic_load_n(&dirty_bitmaps[client][w], __ATOMIC_SEQ_CST) & mask)
             return true;
     }
     return false;
@@ -143,10 +143,10 @@ static bool all_dirty(ram_addr_t addr, uint64_t len)
 {
     uint64_t page = addr >> RAM_PAGE_BITS, all = UINT64_MAX;
 
-    if (len == 0 || (addr + len - 1) >> RAM_PAGE_BITS != page || page >= page_count)
+    if (len == 0 || (addr + len - 1) >> RAM_PAGE_BITS != page || page >= dirty_page_count)
         return false;
     for (unsigned c = 0; c < DIRTY_COUNT; c++)
-        all &= __atomic_load_n(&bitmaps[c][page / WORD_BITS], __ATOMIC_SEQ_CST);
+        all &= __atomic_load_n(&dirty_bitmaps[c][page / WORD_BITS], __ATOMIC_SEQ_CST);
     return all >> page % WORD_BITS & 1;
 }
 
@@ -193,7 +193,7 @@ bool dirty_test_clear(enum dirty_client client, ram_addr_t addr, uint64_t len, u
     if (bits)
         memset(bits, 0, DIV_ROUND_UP(s.end - base, 8 * sizeof(*bits)) * sizeof(*bits));
     while (next_word(&s, &w, &mask)) {
-        uint64_t *p = &bitmaps[client][w];
+        uint64_t *p = &dirty_bitmaps[client][w];
 
         if (!(__atomic_load_n(p, __ATOMIC_SEQ_CST) & mask))
             continue;
@@ -210,15 +210,4 @@ bool dirty_test_clear(enum dirty_client client, ram_addr_t addr, uint64_t len, u
 void dirty_clear(enum dirty_client client, ram_addr_t addr, uint64_t len)
 {
     dirty_test_clear(client, addr, len, NULL);
-}
-
-bool dirty_tracked(ram_addr_t addr)
-{
-    uint64_t page = addr >> RAM_PAGE_BITS;
-    uint64_t all = UINT64_MAX;
-
-    assert(page < page_count);
-    for (unsigned c = 0; c < DIRTY_COUNT; c++)
-        all &= __atomic_load_n(&bitmaps[c][page / WORD_BITS], __ATOMIC_SEQ_CST);
-    return !(all >> (page % WORD_BITS) & 1);
 }

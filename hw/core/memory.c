@@ -35,7 +35,8 @@ struct addr_space as_memory, as_io, as_smm;
 static struct mem_region system_root, io_root, smm_root, smm_alias;
 static TAILQ_HEAD(, addr_space) spaces = TAILQ_HEAD_INITIALIZER(spaces);
 struct mem_listener_list mem_listeners = TAILQ_HEAD_INITIALIZER(mem_listeners);
-static unsigned last_generation, last_slot;
+unsigned mem_generation;
+static unsigned last_slot;
 static unsigned txn_depth;
 static bool txn_changed;
 
@@ -57,6 +58,15 @@ static void tell_changed(struct addr_space *as)
     }
 }
 
+/* After another view was published. */
+static void new_generation(struct addr_space *as)
+{
+    unsigned next = mem_generation + 1;
+
+    __atomic_store_n(&as->generation, next, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&mem_generation, next, __ATOMIC_SEQ_CST);
+}
+
 /* Build a view; if it differs from the current one, publish it. */
 static void rebuild(struct addr_space *as)
 {
@@ -68,7 +78,7 @@ static void rebuild(struct addr_space *as)
         return;
     }
     __atomic_store_n(&as->view, view, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&as->generation, ++last_generation, __ATOMIC_SEQ_CST);
+    new_generation(as);
     if (old)
         epoch_defer(release_view, old);
     tell_changed(as);
@@ -125,7 +135,7 @@ void addr_space_fini(struct addr_space *as)
     assert(device_locked());
     TAILQ_REMOVE(&spaces, as, link);
     __atomic_store_n(&as->view, NULL, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&as->generation, ++last_generation, __ATOMIC_SEQ_CST);
+    new_generation(as);
     as->root = NULL;
     epoch_defer(release_view, old);
 }

@@ -34,6 +34,7 @@ const struct flat_range *flat_view_find(const struct flat_view *view, gpa_t gpa,
 /* Bitmaps for `pages` pages, all dirty. -ENOMEM. */
 int dirty_init(uint64_t pages);
 void dirty_fini(void);
+extern uint64_t *dirty_bitmaps[DIRTY_COUNT], dirty_page_count;
 
 /* Registered listeners; the list changes at start-up and under the device lock. */
 TAILQ_HEAD(mem_listener_list, mem_listener);

@@ -365,6 +365,7 @@ int vga_init(struct vga *s, struct error **err)
     if (ret < 0) {
         return ret;
     }
+    s->memory = ram_ptr(s->vram.ram);
     init_window(s);
     mem_region_init_io(&s->mono_io, "vga-mono", 12, &mono_ops, s);
     mem_region_init_io(&s->vga_io, "vga", 32, &io_ops, s);

@@ -125,6 +125,13 @@ void vga_dac_advance(struct vga *s);
 /* Make the window show what the registers say. */
 void vga_update_window(struct vga *s);
 
+/* Through the graphics controller: `off` in the window. Reading loads the latches. */
+uint64_t vga_planar_read(void *vga, uint64_t off, unsigned size);
+bool vga_planar_read_leaf(void *vga, uint64_t off, unsigned size, uint64_t *val);
+bool vga_planar_write_leaf(void *vga, uint64_t off, uint64_t val, unsigned size);
+/* Of the four bytes of video memory that a byte is written to. */
+uint32_t vga_planar_offset(const struct vga *s, uint64_t off);
+
 extern const struct mem_ops vga_planar_ops;
 extern const struct mem_ops vga_dispi_ops;
 extern const struct display_source_ops vga_source_ops;

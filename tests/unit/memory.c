@@ -440,6 +440,14 @@ START_TEST(test_dirty)
     ck_assert(dirty_test_clear(DIRTY_VGA, base + 0x40000, 0x10000, bits));
     ck_assert_uint_eq(bits[0], 1ul << 5 | 1ul << 6 | 1ul << 7);
     ck_assert(!dirty_test_clear(DIRTY_VGA, base, 0x100000, NULL));
+    ck_assert(dirty_mark_leaf(base + 0x51ffe, 4));
+    ck_assert(dirty_test_clear(DIRTY_VGA, base + 0x40000, 0x20000, bits));
+    ck_assert_uint_eq(bits[0], 3ul << 0x11);
+    dirty_clear(DIRTY_CODE, base + 0x60000, 1);
+    ck_assert(!dirty_mark_leaf(base + 0x60ffc, 4));
+    ck_assert(dirty_mark_leaf(base + 0x61000, 4));
+    ck_assert(!dirty_test(DIRTY_CODE, base + 0x60000, 1));
+    dirty_set(DIRTY_CODE, base + 0x60000, 1);
     mem_listener_remove(&l);
     mem_set_code_write_notifier(NULL);
     mem_region_del(root, &ram);

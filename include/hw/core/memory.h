@@ -122,6 +122,12 @@ struct mem_ops {
     /* Optional: up to `count` reads of one FIFO port at once, for REP INS; how many were done. A
      * size the device accepts and implements. */
     uint64_t (*read_fifo)(void *opaque, uint64_t off, unsigned size, uint8_t *buf, uint64_t count);
+    /* Optional, both or none: what read and write do, for calls from translated code with the guest's
+     * FP and SIMD state in the host's registers. Compiled for general registers only (what they call
+     * too: scripts/check-leaf), of any size and alignment, without the device lock; no events, no
+     * change of what is mapped. False: do it by read or write, which does it all (again). */
+    bool (*read_leaf)(void *opaque, uint64_t off, unsigned size, uint64_t *val);
+    bool (*write_leaf)(void *opaque, uint64_t off, uint64_t val, unsigned size);
     struct mem_access_limits valid;
     struct mem_access_limits impl;
     unsigned flags;
@@ -272,6 +278,8 @@ bool mem_lookup(struct addr_space *as, gpa_t gpa, struct mem_section *out);
 
 /* The view's generation: changes whenever lookups may give other answers. */
 unsigned addr_space_generation(const struct addr_space *as);
+/* The generation of the latest view of any of them. Atomic; leaf code may read it. */
+extern unsigned mem_generation;
 
 /* --- access --------------------------------------------------------------- */
 
@@ -377,6 +385,10 @@ void dirty_mark(ram_addr_t addr, uint64_t len);
 /* The same without the notifier, for the store path of generated code, which
  * deals with its own code. */
 void dirty_mark_cpu(ram_addr_t addr, uint64_t len);
+
+/* dirty_mark() for leaf code (general registers only): false if a page has translated code, which it
+ * cannot deal with. */
+bool dirty_mark_leaf(ram_addr_t addr, uint64_t len);
 
 /* Set bits of one client without anything else. */
 void dirty_set(enum dirty_client client, ram_addr_t addr, uint64_t len);

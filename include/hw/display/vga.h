@@ -65,6 +65,7 @@ struct vga {
     uint16_t dispi_index, dispi[VGA_DISPI_COUNT];
 
     uint32_t vram_size;        /* derived from the property */
+    uint8_t *memory;           /* derived: where vram is */
     struct vga_window current; /* derived: what the window regions show */
     const struct vga_ext *ext; /* NULL, or set before vga_init(): such a chip has no DISPI */
 

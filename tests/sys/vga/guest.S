@@ -128,6 +128,8 @@ table:  .word   out8, out16, out32, in8, in16, in32
         .word   fill8, fill16, fill32, get8, get16, get32
         .word   random8, random16, random32, copy8, copy32
         .word   bios, sum, stores, fills, spin
+        .word   stores16, stores32, fills8, fills16, moves8, moves16, moves32
+        .word   loads8, swaps8, loads32, ins8, outs8, frames
 
 out8:   outb    %al, %dx
         ret
@@ -233,12 +235,124 @@ stores: movl    a, %edi
         decl    c
         jnz     stores
         ret
+stores16:
+        movl    a, %edi
+        movl    n, %ecx
+1:      movw    %ax, (%edi)
+        addl    $2, %edi
+        decl    %ecx
+        jnz     1b
+        incl    %eax
+        decl    c
+        jnz     stores16
+        ret
+stores32:
+        movl    a, %edi
+        movl    n, %ecx
+1:      movl    %eax, (%edi)
+        addl    $4, %edi
+        decl    %ecx
+        jnz     1b
+        incl    %eax
+        decl    c
+        jnz     stores32
+        ret
 fills:  movl    a, %edi
         movl    n, %ecx
         rep stosl %eax, %es:(%edi)
         incl    %eax
         decl    c
         jnz     fills
+        ret
+fills8: movl    a, %edi
+        movl    n, %ecx
+        rep stosb %al, %es:(%edi)
+        incl    %eax
+        decl    c
+        jnz     fills8
+        ret
+fills16:
+        movl    a, %edi
+        movl    n, %ecx
+        rep stosw %ax, %es:(%edi)
+        incl    %eax
+        decl    c
+        jnz     fills16
+        ret
+
+/* c times: n elements from a to b. */
+moves8: movl    a, %esi
+        movl    b, %edi
+        movl    n, %ecx
+        rep movsb %ds:(%esi), %es:(%edi)
+        decl    c
+        jnz     moves8
+        ret
+moves16:
+        movl    a, %esi
+        movl    b, %edi
+        movl    n, %ecx
+        rep movsw %ds:(%esi), %es:(%edi)
+        decl    c
+        jnz     moves16
+        ret
+moves32:
+        movl    a, %esi
+        movl    b, %edi
+        movl    n, %ecx
+        rep movsl %ds:(%esi), %es:(%edi)
+        decl    c
+        jnz     moves32
+        ret
+
+/* c times: n bytes at a loaded; exchanged for b, or what was there before. */
+loads8: movl    a, %edi
+        movl    n, %ecx
+1:      movb    (%edi), %al
+        incl    %edi
+        decl    %ecx
+        jnz     1b
+        decl    c
+        jnz     loads8
+        ret
+swaps8: movl    a, %edi
+        movl    n, %ecx
+1:      xchgb   %al, (%edi)
+        incl    %edi
+        decl    %ecx
+        jnz     1b
+        decl    c
+        jnz     swaps8
+        ret
+
+/* n times: the word at a loaded; port a read; b written to it. */
+loads32:
+        movl    (%edi), %eax
+        decl    %ecx
+        jnz     loads32
+        ret
+ins8:   inb     %dx, %al
+        decl    %ecx
+        jnz     ins8
+        ret
+outs8:  outb    %al, %dx
+        decl    %ecx
+        jnz     outs8
+        ret
+
+/* c times: a frame of n dwords at a, then work for about as long as a frame lasts. */
+frames: movl    a, %edi
+        movl    n, %ecx
+        rep stosl %eax, %es:(%edi)
+        incl    %eax
+        movl    $4000000, %ecx
+1:      addl    %ecx, %edx
+        movl    %edx, BUFFER
+        addl    BUFFER, %edx
+        decl    %ecx
+        jnz     1b
+        decl    c
+        jnz     frames
         ret
 
 /* A loop of n rounds. */

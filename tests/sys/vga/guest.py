@@ -19,7 +19,9 @@ sys.path.insert(0, os.path.join(TOP, 'tests', 'monitor'))
 import client  # noqa: E402
 
 (OUT8, OUT16, OUT32, IN8, IN16, IN32, FILL8, FILL16, FILL32, GET8, GET16, GET32, RANDOM8, RANDOM16, RANDOM32,
- COPY8, COPY32, BIOS, SUM, STORES, FILLS, SPIN) = range(22)
+ COPY8, COPY32, BIOS, SUM, STORES, FILLS, SPIN,
+ STORES16, STORES32, FILLS8, FILLS16, MOVES8, MOVES16, MOVES32, LOADS8, SWAPS8, LOADS32, INS8, OUTS8,
+ FRAMES) = range(35)
 
 BUFFER = 0x9000     # what ES:DI of BIOS calls points to
 PENDING = 200       # commands sent without waiting for answers

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Bare-metal guests: 64 KiB ROM images, run by tests/sys/x86/run.
-x86-guests := segments gates tasks vm86 debug real amd32 pcdev pcsmp polls
+x86-guests := segments gates tasks vm86 debug real amd32 pcdev pcsmp polls vgamem
 x86-guests64 := long paging64 amd64
 test-y += tests/sys/x86/run
 check-scripts-y += tests/sys/x86/pcdev tests/sys/x86/polls

@@ -92,6 +92,8 @@ struct fd_watch *fd_watch_new(int fd, unsigned events, void (*cb)(void *opaque, 
     w->cb = cb;
     w->opaque = opaque;
     w->tag = g_source_add_unix_fd(source, fd, to_glib(events));
+    /* The loop is not run by what it calls, and seeing to that would wake it twice per event. */
+    g_source_set_can_recurse(source, TRUE);
     g_source_attach(source, NULL);
     return w;
 }

@@ -98,8 +98,10 @@ void softtlb_remove_write(ram_addr_t addr, uint64_t len)
     struct vcpu *self = exec_current();
 
     len = ALIGN_UP(addr + len, (uint64_t)SOFTTLB_PAGE) - first;
-    if (!track(first, len >> 12))
+    if (!track(first, len >> 12)) { /* whoever did before us may not have waited */
+        removed_remote |= exec_n_vcpus > (self ? 1 : 0);
         return;
+    }
     full_fence();
     for (unsigned n = 0; n < exec_vcpu_count(); n++) {
         struct vcpu *cpu = exec_vcpu(n);

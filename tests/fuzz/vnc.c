@@ -96,6 +96,10 @@ static void change_screen(void)
 
     screen.memory[fuzz_below(MEMORY)] = (uint8_t)fuzz_below(256);
     memset(screen.memory + fuzz_below(MEMORY - 4096), (int)fuzz_below(256), 4096);
+    if (fuzz_below(3) == 0) { /* it scrolls */
+        size_t n = screen.width * 4 * (1 + fuzz_below(40));
+        memmove(screen.memory, screen.memory + n, MEMORY - n);
+    }
     if (fuzz_below(20) == 0) {
         screen.width = 1 + (unsigned)fuzz_below(500);
         screen.height = 1 + (unsigned)fuzz_below(500);

@@ -378,7 +378,9 @@ static void more(struct rfb_decoder *d, size_t n)
 
     if (n > c->buffer_size) {
         uint8_t *larger = g_malloc(2 * n);
-        memcpy(larger, d->p, have);
+        if (have) {
+            memcpy(larger, d->p, have);
+        }
         g_free(c->buffer);
         c->buffer = larger;
         c->buffer_size = 2 * n;

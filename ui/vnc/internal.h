@@ -46,6 +46,8 @@ struct vnc_screen {
     uint32_t *pixels;
     struct vnc_tile_age *ages; /* of the tiles */
     uint32_t looks;            /* that found a change; goes around */
+    unsigned scroll_vain,
+        scroll_rest; /* how long not to look for scrolling, and for how long now */
     struct display_cursor cursor;
     bool cursor_known; /* the adapter has shown one */
     int64_t interval;  /* microseconds between looks at the display ... */
@@ -199,6 +201,8 @@ struct vnc_input {
     uint8_t held;               /* modifiers the user has down: bits of input.c's table */
 };
 
+#define VNC_MOVES 16u
+
 struct vnc_client {
     struct vnc_server *server;
     struct vnc_stream stream;
@@ -238,8 +242,11 @@ struct vnc_client {
     unsigned resize_status;
     GByteArray *frame; /* the message that is being made */
     unsigned frame_rects;
-    bool frame_open; /* a message of unknown length goes on */
-    bool frame_cut;  /* ... and is to end now */
+    bool frame_open;                    /* a message of unknown length goes on */
+    bool frame_cut;                     /* ... and is to end now */
+    struct vnc_scroll moves[VNC_MOVES]; /* to be sent before anything else */
+    unsigned move_count;
+    bool moving; /* the one that was found last is among them */
     size_t frame_bytes, frame_budget;
     unsigned long *done;         /* tiles sent in this round through the picture */
     unsigned scan_at, scan_left; /* tiles: where the message goes on, how many are before it */
@@ -289,7 +296,7 @@ void vnc_handshake_inner(struct vnc_client *c, enum vnc_security security);
 /* Has this source failed so often that it is not listened to for now? */
 bool vnc_auth_blocked(const struct vnc_client *c);
 
-/* --- updates (update.c, pick.c, news.c) ---------------------------------------------------------- */
+/* --- updates (update.c, pick.c, scroll.c, news.c) ------------------------------------------------ */
 
 void vnc_update_init(struct vnc_client *c);
 void vnc_update_fini(struct vnc_client *c);
@@ -310,6 +317,19 @@ void vnc_update_try(struct vnc_client *c);
 /* Would it take changes if there were some? */
 bool vnc_update_hungry(struct vnc_client *c);
 bool vnc_update_paints_cursor(const struct vnc_client *c);
+
+/*
+ * What has scrolled (scroll.c). Find a move from the server's picture to the new one, which has not
+ * been taken yet; its target are whole tiles.
+ */
+struct display_frame;
+bool vnc_scroll_find(struct vnc_server *s, const struct display_frame *f, struct vnc_scroll *m);
+/* Let a client have it; false: it can do nothing with it, changed tiles there are dirty. */
+bool vnc_scroll_apply(struct vnc_client *c, const struct vnc_scroll *m);
+/* Put the moves into a message, before anything else of this moment. */
+void vnc_scroll_write(struct vnc_client *c);
+/* They are not to be sent: what they would have moved is dirty. */
+void vnc_scroll_forget(struct vnc_client *c);
 
 /* Is anything dirty that it wants to see? */
 bool vnc_pick_any(const struct vnc_client *c);

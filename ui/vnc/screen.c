@@ -154,7 +154,8 @@ static void take_tiles_of_row(struct vnc_screen *scr, const struct display_frame
     }
 }
 
-static void mark_tile(struct vnc_server *s, size_t tile)
+/* `moved`: clients that are told of the move know it. */
+static void mark_tile(struct vnc_server *s, size_t tile, bool moved)
 {
     struct vnc_tile_age *age = &s->screen.ages[tile];
     uint32_t gap = s->screen.looks - age->last;
@@ -164,24 +165,49 @@ static void mark_tile(struct vnc_server *s, size_t tile)
     age->last = s->screen.looks;
     TAILQ_FOREACH(c, &s->clients, link_)
     {
-        if (c->dirty) {
+        if (c->dirty && !(moved && c->moving)) {
             vnc_update_dirty(c, tile);
         }
     }
 }
 
-static void take_tiles(struct vnc_server *s, const struct display_frame *f)
+static bool in_tiles(const struct vnc_rect *r, unsigned x, unsigned y)
+{
+    return x * DISPLAY_TILE >= r->x && x * DISPLAY_TILE < r->x + r->w && y * DISPLAY_TILE >= r->y &&
+           y * DISPLAY_TILE < r->y + r->h;
+}
+
+/* `moved`: the target of a move. */
+static void take_tiles(struct vnc_server *s, const struct display_frame *f,
+                       const struct vnc_rect *moved)
 {
     for (unsigned y = 0; y < f->rows; y++) {
         for (unsigned x = 0, n; x < f->columns; x += n + 1) {
             for (n = 0; x + n < f->columns && display_tile_changed(f, x + n, y); n++) {
-                mark_tile(s, (size_t)y * f->columns + x + n);
+                mark_tile(s, (size_t)y * f->columns + x + n, in_tiles(moved, x + n, y));
             }
             if (n) {
                 take_tiles_of_row(&s->screen, f, x, y, n);
             }
         }
     }
+}
+
+static void take_changes(struct vnc_server *s, const struct display_frame *f)
+{
+    struct vnc_scroll m = {.from_y = 0};
+    struct vnc_client *c;
+
+    s->screen.looks++;
+    if (vnc_scroll_find(s, f, &m)) {
+        TAILQ_FOREACH(c, &s->clients, link_)
+        {
+            c->moving = vnc_scroll_apply(c, &m);
+        }
+    } else {
+        m.dst.w = 0;
+    }
+    take_tiles(s, f, &m.dst);
 }
 
 static void resized(struct vnc_server *s, const struct display_frame *f)
@@ -213,8 +239,7 @@ static bool pull(struct vnc_server *s)
     }
     changed = f.any_changed;
     if (changed) {
-        scr->looks++;
-        take_tiles(s, &f);
+        take_changes(s, &f);
     }
     take_cursor(s, f.cursor);
     display_end(scr->viewer);

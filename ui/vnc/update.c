@@ -37,7 +37,7 @@ static void new_maps(struct vnc_client *c)
     g_free(c->done);
     c->dirty = g_new(unsigned long, words(scr));
     c->done = g_new0(unsigned long, words(scr));
-    c->scan_at = c->scan_left = 0;
+    c->scan_at = c->scan_left = c->move_count = 0;
     memset(c->dirty, 0xff, words(scr) * sizeof(*c->dirty));
 }
 
@@ -186,6 +186,7 @@ static bool encode_some(struct vnc_client *c, size_t pixels)
     if (paint) {
         vnc_screen_paint_cursor(&c->server->screen, under);
     }
+    vnc_scroll_write(c);
     bool over = encode_tiles(c, pixels);
     if (over && !c->frame_cut) {
         encode_again(c);
@@ -325,7 +326,9 @@ static bool legacy_room(const struct vnc_client *c)
 static bool may_begin(struct vnc_client *c)
 {
     return wants(c) && (whole_at_once(c) || vnc_link_room(&c->link)) &&
-           (vnc_news_due(c) || c->asked.whole || vnc_pick_any(c) || lossy_due(c)) && legacy_room(c);
+           (vnc_news_due(c) || c->asked.whole || c->move_count || vnc_pick_any(c) ||
+            lossy_due(c)) &&
+           legacy_room(c);
 }
 
 void vnc_update_close(struct vnc_client *c)
@@ -335,7 +338,7 @@ void vnc_update_close(struct vnc_client *c)
     if (!c->frame_open) {
         return;
     }
-    rest.pending &= vnc_pick_any(c);
+    rest.pending &= c->move_count || vnc_pick_any(c);
     c->frame_cut = true;
     send_piece(c);
     if (rest.pending) {

@@ -51,9 +51,9 @@ static unsigned key_of(SDL_Scancode scancode)
     return scancode < 0x100 ? usage_to_key(scancode) : 0;
 }
 
-static bool grab_keys_down(const struct sdl_ui *ui)
+/* mod: of the event. SDL_GetModState() knows what has come since, perhaps that all was let go. */
+static bool grab_keys_down(const struct sdl_ui *ui, unsigned mod)
 {
-    SDL_Keymod mod = SDL_GetModState();
     bool ctrl_alt = (mod & KMOD_LCTRL) && (mod & KMOD_LALT);
 
     switch (ui->options.grab_mod) {
@@ -69,7 +69,7 @@ static bool grab_keys_down(const struct sdl_ui *ui)
 /* Ctrl-Alt and a key: f full screen, g grab, u the picture's own size. */
 static bool own_combination(struct sdl_ui *ui, struct sdl_window *w, const SDL_KeyboardEvent *e)
 {
-    if (!grab_keys_down(ui)) {
+    if (!grab_keys_down(ui, e->keysym.mod)) {
         return false;
     }
     switch (e->keysym.scancode) {

@@ -147,6 +147,38 @@ START_TEST(test_while_drawing)
 }
 END_TEST
 
+static void *store(void *opaque)
+{
+    for (unsigned n = 0; n < ROUNDS * 16; n++)
+        addr_space_stl_le(&as_memory, 0xa0000 + n % 64 * 4,
+                          addr_space_ldl_le(&as_memory, 0xa0000 + n % 32));
+    return NULL;
+}
+
+/* Two CPUs draw at the same places while a third turns the registers. */
+START_TEST(test_together)
+{
+    pthread_t threads[2];
+
+    setup("VGA");
+    planar();
+    for (unsigned i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, store, NULL);
+    for (unsigned n = 0; n < ROUNDS; n++) {
+        device_lock();
+        out16(0x3c4, 2, n & 15);
+        out16(0x3ce, 3, n >> 4 & 0x1f);
+        out16(0x3ce, 5, n & 3);
+        out16(0x3ce, 8, n & 255);
+        device_unlock();
+    }
+    for (unsigned i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    device_lock();
+    device_free(dev);
+}
+END_TEST
+
 /* Two viewers are told of a change each, and only once. */
 START_TEST(test_changes)
 {
@@ -244,4 +276,5 @@ START_TEST(test_suggested_size)
 }
 END_TEST
 
-TEST_MAIN("vga_pull", test_while_drawing, test_changes, test_tiles_of_a_line, test_suggested_size)
+TEST_MAIN("vga_pull", test_while_drawing, test_together, test_changes, test_tiles_of_a_line,
+          test_suggested_size)

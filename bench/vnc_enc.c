@@ -82,6 +82,12 @@ struct setting {
     const char *name;
     int32_t encoding;
     int quality, level; /* quality -1: lossless */
+    unsigned bits;      /* of the client's pixels; 0: 32 */
+};
+
+static const struct vnc_pixel_format formats[] = {
+    {.bits = 16, .depth = 16, .true_colour = true, .max = {31, 63, 31}, .shift = {11, 5, 0}},
+    {.bits = 8, .depth = 8, .true_colour = true, .max = {7, 7, 3}, .shift = {5, 2, 0}},
 };
 
 static struct result replay(const struct vnc_pictures *p, const struct setting *s)
@@ -94,6 +100,11 @@ static struct result replay(const struct vnc_pictures *p, const struct setting *
     struct result r = {0, 0, 0, 0};
 
     vnc_encoder_set_encodings(e, list, s->quality < 0 ? 2 : 3);
+    for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+        if (formats[i].bits == s->bits) {
+            vnc_encoder_set_format(e, &formats[i]);
+        }
+    }
     for (unsigned i = 0; i < p->count; i++) {
         const struct vnc_image *img = &p->all[i];
         find_changes(i ? img - 1 : NULL, img, rects);
@@ -163,17 +174,23 @@ int main(int argc, char **argv)
     int quality = argc > 3 ? CLAMP(atoi(argv[3]), 0, 9) : 6;
     const char *only = argc > 4 ? argv[4] : NULL;
     const struct setting settings[] = {
-        {"raw", VNC_ENCODING_RAW, -1, 6},
-        {"hextile", VNC_ENCODING_HEXTILE, -1, 6},
-        {"zlib", VNC_ENCODING_ZLIB, -1, 6},
-        {"zrle", VNC_ENCODING_ZRLE, -1, 1},
-        {"zrle", VNC_ENCODING_ZRLE, -1, 6},
-        {"zrle", VNC_ENCODING_ZRLE, -1, 9},
-        {"tight", VNC_ENCODING_TIGHT, -1, 1},
-        {"tight", VNC_ENCODING_TIGHT, -1, 6},
-        {"tight", VNC_ENCODING_TIGHT, -1, 9},
-        {"tight-jpeg", VNC_ENCODING_TIGHT, quality, 2},
-        {"tight-png", VNC_ENCODING_TIGHT_PNG, -1, 6},
+        {"raw", VNC_ENCODING_RAW, -1, 6, 0},
+        {"hextile", VNC_ENCODING_HEXTILE, -1, 6, 0},
+        {"zlib", VNC_ENCODING_ZLIB, -1, 6, 0},
+        {"zrle", VNC_ENCODING_ZRLE, -1, 1, 0},
+        {"zrle", VNC_ENCODING_ZRLE, -1, 6, 0},
+        {"zrle", VNC_ENCODING_ZRLE, -1, 9, 0},
+        {"tight", VNC_ENCODING_TIGHT, -1, 1, 0},
+        {"tight", VNC_ENCODING_TIGHT, -1, 6, 0},
+        {"tight", VNC_ENCODING_TIGHT, -1, 9, 0},
+        {"tight-jpeg", VNC_ENCODING_TIGHT, quality, 2, 0},
+        {"tight-png", VNC_ENCODING_TIGHT_PNG, -1, 6, 0},
+        {"raw/16", VNC_ENCODING_RAW, -1, 6, 16},
+        {"hextile/16", VNC_ENCODING_HEXTILE, -1, 6, 16},
+        {"zrle/16", VNC_ENCODING_ZRLE, -1, 6, 16},
+        {"tight/16", VNC_ENCODING_TIGHT, -1, 6, 16},
+        {"raw/8", VNC_ENCODING_RAW, -1, 6, 8},
+        {"hextile/8", VNC_ENCODING_HEXTILE, -1, 6, 8},
     };
     struct vnc_pictures p;
 

@@ -119,6 +119,8 @@ static const struct rfb_format formats[] = {
     {16, 15, false, {31, 31, 31}, {0, 5, 10}},     {16, 12, true, {15, 15, 15}, {9, 4, 0}},
     {8, 8, false, {7, 7, 3}, {5, 2, 0}},           {8, 8, true, {7, 7, 3}, {0, 3, 6}},
     {8, 6, false, {3, 3, 3}, {4, 2, 0}},           {8, 3, false, {1, 1, 1}, {2, 1, 0}},
+    {16, 16, true, {255, 15, 15}, {8, 4, 0}},      {16, 16, false, {1, 127, 255}, {15, 8, 0}},
+    {16, 16, false, {31, 63, 31}, {2, 5, 0}}, /* which overlap */
 };
 
 static void format_wire(const struct rfb_format *f, bool true_colour, uint8_t wire[16])

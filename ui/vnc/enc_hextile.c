@@ -183,10 +183,12 @@ static void erase(struct tile *t, unsigned columns, unsigned y, unsigned h)
 /* Up to four bytes are written, of which the client gets those its pixels have. */
 static uint8_t *put_value(const struct hextile *s, uint32_t value, uint8_t *p)
 {
+    uint32_t converted = value;
+
     if (s->source && !s->e->convert.none) {
-        enc_convert_row(&s->e->convert, &value, 1, &value);
+        enc_convert_row(&s->e->convert, &value, 1, &converted);
     }
-    memcpy(p, &value, sizeof(value));
+    memcpy(p, &converted, sizeof(converted));
     return p + enc_unit_bytes[s->e->unit];
 }
 

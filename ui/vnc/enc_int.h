@@ -26,13 +26,27 @@ enum enc_unit {
 
 extern const uint8_t enc_unit_bytes[];
 
+/*
+ * To at most 16 bits by multiplication (enc_narrow.c): what is left of 16 bits after these factors
+ * of a component's 256ths is rounded; then they are moved to their places and added up.
+ */
+struct enc_narrow {
+    uint32_t scale[2]; /* of red << 16 | blue, and of green */
+    unsigned fraction; /* bits */
+    uint32_t place;    /* red << 16 | blue: factors */
+    uint8_t green;     /* shift */
+    bool swap;         /* the two bytes */
+};
+
 /* From source pixels to the client's. */
 struct enc_convert {
     bool none;  /* the same */
     bool shift; /* 8 bits each: move them to pf.shift, */
     bool swap;  /* and into the other byte order; */
     uint8_t to[3];
-    uint32_t part[3][256]; /* else the sum of these */
+    uint32_t part[3][256]; /* else the sum of these, */
+    bool narrow;           /* which is the same as this */
+    struct enc_narrow by;
 };
 
 /* An area of values: row r starts at px + r * stride. */
@@ -91,6 +105,12 @@ struct vnc_encoder {
     void *jpeg;        /* libturbojpeg's, or NULL */
     bool lossless;     /* while vnc_encode_lossless() runs */
 };
+
+/* enc_narrow.c */
+/* False: this format is converted otherwise. `shift` and `max` as vnc_pixel_format has them. */
+bool enc_narrow_prepare(struct enc_narrow *by, const struct vnc_pixel_format *pf);
+/* As many pixels as go in fours; returns how many. */
+size_t enc_narrow_row(const struct enc_narrow *by, const uint32_t *from, size_t n, uint32_t *to);
 
 /* enc_pixel.c */
 void enc_format_prepare(struct vnc_encoder *e, const struct vnc_pixel_format *pf);

@@ -131,6 +131,29 @@ static bool is_888(const struct vnc_pixel_format *pf)
     return pf->bits == 32 && pf->max[0] == 255 && pf->max[1] == 255 && pf->max[2] == 255;
 }
 
+static uint32_t convert_by_table(const struct enc_convert *c, uint32_t p)
+{
+    return c->part[0][p >> 16 & 255] | c->part[1][p >> 8 & 255] | c->part[2][p & 255];
+}
+
+/* All that can be said of each component: does it come out as it does by the tables? */
+static bool narrow_is_right(const struct enc_convert *c)
+{
+    uint32_t from[256], to[256];
+    bool right = true;
+
+    for (unsigned k = 0; k < 24 && right; k += 8) {
+        for (uint32_t i = 0; i < 256; i++) {
+            from[i] = i << k;
+        }
+        right = enc_narrow_row(&c->by, from, 256, to) == 256;
+        for (unsigned i = 0; i < 256 && right; i++) {
+            right = to[i] == convert_by_table(c, from[i]);
+        }
+    }
+    return right;
+}
+
 static void prepare_convert(struct enc_convert *c, const struct vnc_pixel_format *pf)
 {
     static const uint8_t native[3] = {16, 8, 0};
@@ -145,6 +168,7 @@ static void prepare_convert(struct enc_convert *c, const struct vnc_pixel_format
             c->part[k][i] = wire_order(pf, scaled << pf->shift[k]);
         }
     }
+    c->narrow = enc_narrow_prepare(&c->by, pf) && narrow_is_right(c);
 }
 
 static enum enc_unit unit_pixel(const struct vnc_pixel_format *pf)
@@ -201,9 +225,8 @@ void enc_convert_row(const struct enc_convert *c, const uint32_t *from, size_t n
     } else if (c->shift) {
         convert_shift(c, from, n, to);
     } else {
-        for (size_t i = 0; i < n; i++) {
-            uint32_t p = from[i];
-            to[i] = c->part[0][p >> 16 & 255] | c->part[1][p >> 8 & 255] | c->part[2][p & 255];
+        for (size_t i = c->narrow ? enc_narrow_row(&c->by, from, n, to) : 0; i < n; i++) {
+            to[i] = convert_by_table(c, from[i]);
         }
     }
 }

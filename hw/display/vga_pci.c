@@ -131,10 +131,10 @@ static const struct pci_info vga_pci_info = {
     .config_written = vga_pci_config_written,
 };
 
-#define VGA_PCI_DEVICE(ident, model, info, text)                                                   \
+#define VGA_PCI_DEVICE(ident, model, info, hot, text)                                              \
     DEVICE_DEFINE(ident, .name = model, .bus = BUS_PCI, .help = text, .pci = info,                 \
-                  .state_size = sizeof(struct vga_pci), .props = vga_pci_props,                    \
-                  .vmstate = &vga_pci_vmstate, .realize = vga_pci_realize,                         \
+                  .hotpluggable = hot, .state_size = sizeof(struct vga_pci),                       \
+                  .props = vga_pci_props, .vmstate = &vga_pci_vmstate, .realize = vga_pci_realize, \
                   .unrealize = vga_pci_unrealize, .reset = vga_pci_reset)
 
 static const struct pci_info secondary_vga_info = {
@@ -145,6 +145,6 @@ static const struct pci_info secondary_vga_info = {
     .config_written = vga_pci_config_written,
 };
 
-VGA_PCI_DEVICE(vga_pci, "VGA", &vga_pci_info, "VGA with Bochs VBE extensions");
-VGA_PCI_DEVICE(secondary_vga, "secondary-vga", &secondary_vga_info,
+VGA_PCI_DEVICE(vga_pci, "VGA", &vga_pci_info, false, "VGA with Bochs VBE extensions");
+VGA_PCI_DEVICE(secondary_vga, "secondary-vga", &secondary_vga_info, true,
                "the same without legacy addresses, for further screens");

@@ -9,5 +9,5 @@ $(B)/vga/guest.img: $(B)/vga/guest.o
 	$(Q)truncate -s 1M $@
 .SECONDARY: $(B)/vga/guest.o
 tests: $(B)/vga/guest.img
-check-scripts-y += tests/sys/vga/modes tests/sys/vga/pulls
+check-scripts-y += tests/sys/vga/modes tests/sys/vga/pulls tests/sys/vga/hotplug
 check-long-y += tests/sys/vga/modes-all tests/sys/vga/guests

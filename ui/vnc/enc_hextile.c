@@ -120,16 +120,24 @@ static void find_neighbours(struct tile *t)
     t->below.rows[a->h - 1] = 0;
 }
 
-/* Pixels that no rectangle can take together with another one. */
-static unsigned count_single(const struct tile *t)
+/*
+ * So many rectangles or more it takes: as many as there are patches of one colour. These are pixels
+ * less links between neighbours plus squares of four links (Euler), and more if they have holes.
+ */
+static int count_patches(const struct tile *t)
 {
-    struct set s = {{0}};
+    struct set right = {{0}}, below = {{0}}, square = {{0}};
 
     for (unsigned y = 0; y < t->a.h; y++) {
-        unsigned right = t->right.rows[y], above = y ? t->below.rows[y - 1] : 0;
-        s.rows[y] = (uint16_t)(t->todo.rows[y] & ~(right | right << 1 | t->below.rows[y] | above));
+        unsigned todo = t->todo.rows[y];
+        right.rows[y] = (uint16_t)(t->right.rows[y] & todo & todo >> 1);
+        below.rows[y] = (uint16_t)(t->below.rows[y] & todo);
     }
-    return count(&s);
+    for (unsigned y = 0; y + 1 < t->a.h; y++) {
+        unsigned sides = below.rows[y] & below.rows[y] >> 1;
+        square.rows[y] = (uint16_t)(right.rows[y] & right.rows[y + 1] & sides);
+    }
+    return (int)(count(&t->todo) + count(&square)) - (int)(count(&right) + count(&below));
 }
 
 /* --- rectangles ----------------------------------------------------------------------------------- */
@@ -210,7 +218,7 @@ static uint8_t *put_rects_of_row(const struct hextile *s, struct tile *t, unsign
 /*
  * The rectangles and before them their number; NULL if they take too much. There are 255 at most: of
  * two colours the less frequent one has 128 pixels, of more a rectangle costs 3 bytes to a pixel's 1,
- * 4 to 2 or 6 to 4.
+ * 4 to 2 or 6 to 4. What is likely to take more than raw, as patches take more than one, is not tried.
  */
 static uint8_t *put_rects(const struct hextile *s, struct tile *t, uint8_t *p, const uint8_t *end)
 {
@@ -218,7 +226,7 @@ static uint8_t *put_rects(const struct hextile *s, struct tile *t, uint8_t *p, c
     uint8_t *number = p++;
 
     find_neighbours(t);
-    if (p + count_single(t) * (pixel + 2) > end) {
+    if (t->colours > 2 && count_patches(t) * (int)(pixel + 2) > (end - p) * 3 / 4) {
         return NULL;
     }
     for (unsigned y = 0; y < t->a.h; y++) {

@@ -4,8 +4,8 @@
  * clients of all encodings on fast and slow links; whenever the screen stands still each shows it,
  * pixel by pixel. -t SECONDS, -s SEED for longer.
  *
- * -b LINES prints bytes per line of a scrolling console, without and with CopyRect, and the server's
- * time.
+ * -b STEPS prints bytes and the server's time a step of a scrolling console, a moved window, a film,
+ * without and with CopyRect.
  */
 #include "tests/test.h"
 #include "tests/ui/vnc_lab.h"
@@ -83,6 +83,36 @@ static void move_area(const struct area *a, unsigned n, bool up)
     }
 }
 
+static struct area random_area(unsigned w_max, unsigned h_max)
+{
+    struct area a;
+
+    a.w = 1 + (unsigned)fuzz_below(w_max);
+    a.h = 1 + (unsigned)fuzz_below(h_max);
+    a.x = (unsigned)fuzz_below(WIDTH - a.w);
+    a.y = (unsigned)fuzz_below(HEIGHT - a.h);
+    return a;
+}
+
+/* A window goes elsewhere; what was below it is plain. */
+static void move_window(void)
+{
+    static struct area window = {100, 100, 230, 150};
+    struct area to = random_area(1, 1);
+    uint32_t *copy = g_new(uint32_t, (size_t)window.w * window.h);
+
+    to = (struct area){to.x % (WIDTH - window.w), to.y % (HEIGHT - window.h), window.w, window.h};
+    for (unsigned y = 0; y < window.h; y++) {
+        memcpy(copy + y * window.w, row(window.y + y) + window.x, window.w * sizeof(*copy));
+    }
+    fill(&window, 0x204060);
+    for (unsigned y = 0; y < window.h; y++) {
+        memcpy(row(to.y + y) + to.x, copy + y * window.w, window.w * sizeof(*copy));
+    }
+    window = to;
+    g_free(copy);
+}
+
 static void scroll_console(const struct area *a, unsigned lines)
 {
     while (lines--) {
@@ -95,23 +125,12 @@ static void scroll_console(const struct area *a, unsigned lines)
 
 static const struct area all = {0, 0, WIDTH, HEIGHT};
 
-static struct area random_area(unsigned w_max, unsigned h_max)
-{
-    struct area a;
-
-    a.w = 1 + (unsigned)fuzz_below(w_max);
-    a.h = 1 + (unsigned)fuzz_below(h_max);
-    a.x = (unsigned)fuzz_below(WIDTH - a.w);
-    a.y = (unsigned)fuzz_below(HEIGHT - a.h);
-    return a;
-}
-
 static void change_screen(void)
 {
     static const struct area page = {200, 37, 403, 301};
     struct area a = random_area(300, 200);
 
-    switch (fuzz_below(10)) {
+    switch (fuzz_below(12)) {
     case 0:
         fill(&a, (uint32_t)fuzz_below(1 << 24));
         break;
@@ -125,6 +144,10 @@ static void change_screen(void)
         break;
     case 3:
     case 4:
+        move_window();
+        break;
+    case 5:
+    case 6:
         move_area(&page, 1 + (unsigned)fuzz_below(70), fuzz_below(2));
         break;
     default:
@@ -201,7 +224,20 @@ struct cost {
     double bytes, ms; /* a line */
 };
 
-static struct cost measure(const int32_t *encodings)
+static void one_line(void)
+{
+    scroll_console(&all, 1);
+}
+
+/* A film: nothing that has moved. */
+static void film(void)
+{
+    static const struct area a = {160, 96, 320, 240};
+
+    draw_noise(&a);
+}
+
+static struct cost measure(const int32_t *encodings, void (*step)(void))
 {
     struct lab_setup setup = {encodings, 0, 0, false, false};
     struct lab_client *c = lab_client_new(&setup);
@@ -212,7 +248,7 @@ static struct cost measure(const int32_t *encodings)
     uint64_t bytes = c->bytes;
     for (unsigned i = 0; i < table_lines; i++) {
         lab_draw();
-        scroll_console(&all, 1);
+        step();
         lab_drawn(0, HEIGHT);
         ck_assert(lab_client_await_all(c, 20));
     }
@@ -227,18 +263,27 @@ static void print_table(void)
     static const struct {
         const char *name;
         int32_t number;
-    } kinds[] = {{"Tight", 7}, {"ZRLE", 16}, {"Zlib", 6}, {"Hextile", 5}, {"Raw", 0}};
+        void (*step)(void);
+    } kinds[] = {{"console, Tight", 7, one_line},
+                 {"console, ZRLE", 16, one_line},
+                 {"console, Zlib", 6, one_line},
+                 {"console, Hextile", 5, one_line},
+                 {"console, Raw", 0, one_line},
+                 {"window, Tight", 7, move_window},
+                 {"window, ZRLE", 16, move_window},
+                 {"film, Tight", 7, film},
+                 {"film, Raw", 0, film}};
 
     lab_start(WIDTH, HEIGHT, "", NULL);
     lab_draw();
     scroll_console(&all, HEIGHT / CELL_H);
     lab_drawn(0, HEIGHT);
-    printf("| a line, with | bytes | ms | with CopyRect: bytes | ms |\n|---|---|---|---|---|\n");
+    printf("| a step of | bytes | ms | with CopyRect: bytes | ms |\n|---|---|---|---|---|\n");
     for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
         int32_t list[] = {kinds[i].number, LAST, LAB_END, LAB_END};
-        struct cost plain = measure(list);
+        struct cost plain = measure(list, kinds[i].step);
         list[2] = COPY;
-        struct cost copied = measure(list);
+        struct cost copied = measure(list, kinds[i].step);
         printf("| %s | %.0f | %.2f | %.0f | %.2f |\n", kinds[i].name, plain.bytes, plain.ms,
                copied.bytes, copied.ms);
     }

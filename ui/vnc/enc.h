@@ -202,8 +202,8 @@ int64_t vnc_encoder_lossy_since(const struct vnc_encoder *e);
 /* --- scrolling ----------------------------------------------------------------------------------- */
 
 struct vnc_scroll {
-    struct vnc_rect dst; /* in the new picture ... */
-    unsigned from_y;     /* ... what was at (dst.x, from_y) of the old one */
+    struct vnc_rect dst;     /* in the new picture ... */
+    unsigned from_x, from_y; /* ... what was there in the old one */
 };
 
 /*
@@ -213,5 +213,13 @@ struct vnc_scroll {
  */
 bool vnc_find_scroll(const struct vnc_image *old, const struct vnc_image *img,
                      const struct vnc_rect *area, struct vnc_scroll *s);
+
+/*
+ * The same for something that has moved in any direction: finds a rectangle of squares of 16 pixels
+ * (or what there is of them at the picture's edges). The area begins with a whole square. Costs
+ * about four times as much.
+ */
+bool vnc_find_move(const struct vnc_image *old, const struct vnc_image *img,
+                   const struct vnc_rect *area, struct vnc_scroll *m);
 
 #endif

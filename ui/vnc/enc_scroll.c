@@ -155,6 +155,7 @@ static bool search(const struct search *s, struct vnc_scroll *found)
         return false;
     }
     *found = (struct vnc_scroll){{s->area.x, s->area.y + first, s->area.w, count},
+                                 s->area.x,
                                  (unsigned)((int)(s->area.y + first) + distance)};
     return true;
 }

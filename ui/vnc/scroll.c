@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CopyRect (RFC 6143, 7.7.2) for what has scrolled. When a look at the display finds many changes, what
- * moved up or down is looked for in the old and the new picture, once for all clients. A client that
+ * CopyRect (RFC 6143, 7.7.2) for what has moved. When a look at the display finds many changes, what
+ * scrolled, or else moved, is looked for in the old and the new picture, once for all clients. A client that
  * takes CopyRect gets the move as one more to be sent, before anything else, and its map of dirty
  * tiles is from then on about what it will show after all its moves: a tile of the target is clean if
  * what it is copied from was. So moves may wait while more is found, and dirty tiles are drawn over
  * the result.
  *
- * Screens on which nothing scrolls are searched less and less often.
+ * Screens on which nothing moves are searched less and less often.
  */
 #include "ui/vnc/internal.h"
 
@@ -81,7 +81,8 @@ static bool search(struct vnc_screen *scr, const struct display_frame *f, const 
 
     area.w = MIN(b->x1 * DISPLAY_TILE, scr->width) - area.x;
     area.h = MIN(b->y1 * DISPLAY_TILE, scr->height) - area.y;
-    return vnc_find_scroll(&old, &img, &area, m) && align(m, scr->height);
+    return (vnc_find_scroll(&old, &img, &area, m) && align(m, scr->height)) ||
+           vnc_find_move(&old, &img, &area, m);
 }
 
 bool vnc_scroll_find(struct vnc_server *s, const struct display_frame *f, struct vnc_scroll *m)
@@ -126,12 +127,14 @@ static void cursor_is_dirty(struct vnc_client *c)
     }
 }
 
-/* Are tiles x of all rows that have pixels of [y, y + h) clean? */
-static bool clean(const unsigned long *dirty, unsigned columns, unsigned x, unsigned y, unsigned h)
+/* Are all tiles clean that have pixels of r? */
+static bool clean(const unsigned long *dirty, unsigned columns, const struct vnc_rect *r)
 {
-    for (unsigned ty = y / DISPLAY_TILE; ty * DISPLAY_TILE < y + h; ty++) {
-        if (bits_test(dirty, (size_t)ty * columns + x)) {
-            return false;
+    for (unsigned y = r->y / DISPLAY_TILE; y * DISPLAY_TILE < r->y + r->h; y++) {
+        for (unsigned x = r->x / DISPLAY_TILE; x * DISPLAY_TILE < r->x + r->w; x++) {
+            if (bits_test(dirty, (size_t)y * columns + x)) {
+                return false;
+            }
         }
     }
     return true;
@@ -141,13 +144,15 @@ static bool clean(const unsigned long *dirty, unsigned columns, unsigned x, unsi
 static unsigned move_dirty(const struct vnc_client *c, const struct vnc_scroll *m,
                            unsigned long *after)
 {
-    unsigned columns = c->server->screen.columns, end = m->dst.y + m->dst.h, n = 0;
-    unsigned x1 = DIV_ROUND_UP(m->dst.x + m->dst.w, DISPLAY_TILE);
+    unsigned columns = c->server->screen.columns, n = 0;
 
-    for (unsigned y = m->dst.y; y < end; y += DISPLAY_TILE) {
-        for (unsigned x = m->dst.x / DISPLAY_TILE; x < x1; x++) {
-            size_t tile = (size_t)(y / DISPLAY_TILE) * columns + x;
-            if (clean(c->dirty, columns, x, y - m->dst.y + m->from_y, MIN(DISPLAY_TILE, end - y))) {
+    for (unsigned y = 0; y < m->dst.h; y += DISPLAY_TILE) {
+        for (unsigned x = 0; x < m->dst.w; x += DISPLAY_TILE) {
+            struct vnc_rect from = {m->from_x + x, m->from_y + y, MIN(DISPLAY_TILE, m->dst.w - x),
+                                    MIN(DISPLAY_TILE, m->dst.h - y)};
+            size_t tile =
+                (size_t)((m->dst.y + y) / DISPLAY_TILE) * columns + (m->dst.x + x) / DISPLAY_TILE;
+            if (clean(c->dirty, columns, &from)) {
                 bits_clear(after, tile);
                 n++;
             } else {
@@ -208,7 +213,7 @@ void vnc_scroll_write(struct vnc_client *c)
     }
     for (unsigned i = 0; i < c->move_count; i++) {
         const struct vnc_scroll *m = &c->moves[i];
-        c->frame_rects += vnc_encode_copyrect(c->encoder, &m->dst, m->dst.x, m->from_y, c->frame);
+        c->frame_rects += vnc_encode_copyrect(c->encoder, &m->dst, m->from_x, m->from_y, c->frame);
     }
     c->move_count = 0;
 }

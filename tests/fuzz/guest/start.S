@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random-code guest: entry (multiboot), and the ways into each CPU mode and back. Whatever happens in
+ * Random-code guest: entry (from rom.S, after each reset), and the ways into each CPU mode and back. Whatever happens in
  * random code - a fault, the timer - ends in a handler that trusts nothing and goes to `recover`, which
  * sets up everything again and takes the next case. What cannot come back triple-faults or hangs, and
  * the machine is reset from outside.
@@ -11,10 +11,11 @@
         .code32
         .section .text.start, "ax"
         .globl  _start
-        .align  4
-header: .long   0x1badb002, 0x00000000, -0x1badb002
-
 _start:
+        mov     $0x10, %ax
+        mov     %ax, %ss
+        mov     $STACK, %esp
+        call    set_up_devices
 recover:
         cli
         lgdt    gdt_ptr
@@ -86,7 +87,7 @@ go_real:
         mov     $0x1000, %ecx
         rep movsl
         lidt    ivt_ptr
-        ljmp    $0x28, $real_enter - header
+        ljmp    $0x28, $real_enter - _start
         .code16
 real_enter:
         mov     $0x30, %ax

@@ -723,6 +723,7 @@ static void iret_task(struct x86_cpu *c, uint64_t next)
         x86_fault_error(c, X86_TS, error);
     if (!x86_desc_present(&d))
         x86_fault_error(c, X86_NP, error);
+    x86_unblock_nmi(c);
     x86_task_switch(c, &d, TASK_IRET, next, x86_get_eflags(c) & ~EFL_NT);
 }
 

@@ -115,6 +115,41 @@ static void test_nmi(void)
     compare("the second NMI waits for the first one's IRET", inside, 1);
 }
 
+/* The NMI's handler is a task, whose IRET lets in the next one. */
+static void nmi_task(void)
+{
+    for (;;) {
+        nmis++;
+        asm volatile("clts; iret");
+    }
+}
+
+static unsigned nmis_after_one(void)
+{
+    nmis = 0;
+    send_nmi();
+    for (unsigned i = 0; i < ROUNDS && !nmis; i++)
+        asm volatile("pause");
+    return nmis;
+}
+
+static void test_nmi_task(void)
+{
+    static uint8_t stack[1024];
+    static struct tss32 task = {.eflags = 2, .es = KDATA, .cs = KCODE, .ss = KDATA, .ds = KDATA, .fs = KDATA,
+                                .gs = KDATA, .iomap = 104};
+
+    task.eip = (uint32_t)nmi_task;
+    task.esp = (uint32_t)stack + sizeof(stack);
+    task.cr3 = get_cr3();
+    set_gdt(TEST_SEL, descriptor((uint32_t)&task, 103, 0x89, 0));
+    set_idt(NMI, gate(0, TEST_SEL, 0x85, 0));
+    compare("an NMI by a task gate", nmis_after_one(), 1);
+    compare("another one after its IRET", nmis_after_one(), 1);
+    restore_idt();
+    asm volatile("clts");
+}
+
 int main(void)
 {
     trap_hook = interrupt;
@@ -125,5 +160,6 @@ int main(void)
     pic_init();
     test_interrupts();
     test_nmi();
+    test_nmi_task();
     return 0;
 }

@@ -70,13 +70,23 @@ static void next_colour(void)
     lab_written(SQUARE_Y, SQUARE);
 }
 
+/* Pixels [x0, x1) of a line. */
+static void copy_noise(const uint32_t *from, unsigned y, unsigned x0, unsigned x1)
+{
+    memcpy(lab_screen.pixels + y * WIDTH + x0, from + y * WIDTH + x0, (x1 - x0) * sizeof(*from));
+}
+
+/* Around the window: what is written for a moment only may be seen. */
 static void draw_noise(void)
 {
+    const uint32_t *from = noise + fuzz_below((size_t)WIDTH * HEIGHT);
+
     lab_draw();
-    memcpy(lab_screen.pixels, noise + fuzz_below((size_t)WIDTH * HEIGHT),
-           (size_t)WIDTH * HEIGHT * 4);
-    fill(WINDOW_X, WINDOW_Y, WINDOW_W, WINDOW_H, 0xffffff);
-    draw_square();
+    for (unsigned y = 0; y < HEIGHT; y++) {
+        bool beside = y >= WINDOW_Y && y < WINDOW_Y + WINDOW_H;
+        copy_noise(from, y, 0, beside ? WINDOW_X : WIDTH);
+        copy_noise(from, y, beside ? WINDOW_X + WINDOW_W : WIDTH, WIDTH);
+    }
     lab_drawn(0, HEIGHT);
 }
 
@@ -96,6 +106,9 @@ static void start_guest(void)
         noise[i] = (uint32_t)fuzz_below(1 << 24);
     }
     lab_start(WIDTH, HEIGHT, ",lossy=on", next_colour);
+    lab_draw();
+    fill(WINDOW_X, WINDOW_Y, WINDOW_W, WINDOW_H, 0xffffff);
+    lab_drawn(WINDOW_Y, WINDOW_H);
     drawing = true;
     ck_assert_int_eq(pthread_create(&artist, NULL, run_artist, NULL), 0);
 }

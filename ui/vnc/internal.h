@@ -249,6 +249,7 @@ struct vnc_client {
     bool moving; /* the one that was found last is among them */
     size_t frame_bytes, frame_budget;
     unsigned long *done;         /* tiles sent in this round through the picture */
+    unsigned long *before;       /* pick.c's copy of `dirty` */
     unsigned scan_at, scan_left; /* tiles: where the message goes on, how many are before it */
     struct vnc_link link;
 

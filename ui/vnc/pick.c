@@ -202,19 +202,6 @@ static struct vnc_rect fitting(const struct vnc_client *c, const struct vnc_imag
     return cut(c, img, &first, left, pixels_of(&first));
 }
 
-/* What was taken off the map and is not in `kept` goes back. */
-static void put_back(struct vnc_client *c, const struct vnc_rect *taken,
-                     const struct vnc_rect *kept)
-{
-    struct vnc_rect right = {taken->x + kept->w, taken->y, taken->w - kept->w, kept->h};
-    struct vnc_rect below = {taken->x, taken->y + kept->h, taken->w, taken->h - kept->h};
-
-    right = in_pixels(&right);
-    below = in_pixels(&below);
-    vnc_update_dirty_area(c, &right);
-    vnc_update_dirty_area(c, &below);
-}
-
 /* The rectangle that starts with this tile; what is dirty left of it in its row is another one's. */
 static struct vnc_rect take_rect(struct vnc_client *c, const struct vnc_rect *in, struct tile at)
 {
@@ -264,11 +251,15 @@ static struct vnc_rect take_quiet(struct vnc_client *c, const struct vnc_rect *i
     return (struct vnc_rect){at.x, at.y, x1 - at.x, y1 - at.y};
 }
 
-static void mark_done(struct vnc_client *c, const struct vnc_rect *tiles)
+/* What was taken off the map since `before` was copied goes back, but for `kept`. */
+static void keep(struct vnc_client *c, const struct vnc_rect *kept, size_t words)
 {
-    for (unsigned y = tiles->y; y < tiles->y + tiles->h; y++) {
-        for (unsigned x = tiles->x; x < tiles->x + tiles->w; x++) {
-            bits_set(c->done, (size_t)y * c->server->screen.columns + x);
+    memcpy(c->dirty, c->before, words * sizeof(*c->dirty));
+    for (unsigned y = kept->y; y < kept->y + kept->h; y++) {
+        for (unsigned x = kept->x; x < kept->x + kept->w; x++) {
+            size_t tile = (size_t)y * c->server->screen.columns + x;
+            bits_clear(c->dirty, tile);
+            bits_set(c->done, tile);
         }
     }
 }
@@ -276,9 +267,12 @@ static void mark_done(struct vnc_client *c, const struct vnc_rect *tiles)
 bool vnc_pick_next(struct vnc_client *c, const struct vnc_image *img, size_t left,
                    size_t left_quiet, struct vnc_rect *r)
 {
+    const struct vnc_screen *scr = &c->server->screen;
+    size_t words = bits_words((size_t)scr->columns * scr->rows);
     struct vnc_rect in = wanted(c), taken;
     struct tile at = {0, 0};
 
+    memcpy(c->before, c->dirty, words * sizeof(*c->dirty));
     if (left_quiet && quiet_tile(c, &in, &at)) {
         taken = take_quiet(c, &in, at);
         left = left_quiet;
@@ -288,8 +282,7 @@ bool vnc_pick_next(struct vnc_client *c, const struct vnc_image *img, size_t lef
         return false;
     }
     struct vnc_rect kept = fitting(c, img, &taken, left);
-    put_back(c, &taken, &kept);
-    mark_done(c, &kept);
+    keep(c, &kept, words);
     *r = in_pixels(&kept);
     return true;
 }

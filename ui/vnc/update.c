@@ -35,8 +35,10 @@ static void new_maps(struct vnc_client *c)
 
     g_free(c->dirty);
     g_free(c->done);
+    g_free(c->before);
     c->dirty = g_new(unsigned long, words(scr));
     c->done = g_new0(unsigned long, words(scr));
+    c->before = g_new(unsigned long, words(scr));
     c->scan_at = c->scan_left = c->move_count = 0;
     memset(c->dirty, 0xff, words(scr) * sizeof(*c->dirty));
 }
@@ -63,6 +65,7 @@ void vnc_update_fini(struct vnc_client *c)
         g_byte_array_free(c->control, TRUE);
         g_free(c->dirty);
         g_free(c->done);
+        g_free(c->before);
     }
 }
 

@@ -251,6 +251,21 @@ static void test_planes(void)
     gc(4, 0);
 }
 
+/* --- a window of two halves --- */
+
+/* Each has a bank of its own in a Cirrus; an access may be in both. */
+static void test_halves(void)
+{
+    seq(6, 0x12);
+    gc(0x0b, 1);
+    gc(9, 1);
+    gc(0x0a, 0x20);
+    test_forms("across the halves", VGA + 0x7ffe);
+    gc(9, 0);
+    gc(0x0a, 0);
+    gc(0x0b, 0);
+}
+
 /* --- faults: in the middle, with nothing done --- */
 
 static void map_pages(void)
@@ -380,11 +395,14 @@ int main(void)
     setup();
     test_forms("in a page", VGA + 0x100);
     test_forms("across two", VGA + 0xfe0);
+    test_forms("an access across two", VGA + 0xffe);
     test_forms("from RAM into it", VGA - 0x20);
+    test_forms("an access from RAM into it", VGA - 2);
+    test_halves();
     test_planes();
     test_code();
     test_faults();
-    test_forms("with paging", VGA + 0x2fe0);
+    test_forms("with paging", VGA + 0x2ffe);
     test_watch();
     return 0;
 }

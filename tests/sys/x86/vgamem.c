@@ -42,12 +42,25 @@ static void gc(unsigned index, unsigned v)
     outw(0x3ce, (uint16_t)(index | v << 8));
 }
 
+#define MMIO 0xfe000000u
+
+static bool has_mmio;
+
+/* A VGA's registers as memory, by its third BAR. */
+static void map_registers(unsigned devfn)
+{
+    outl(0xcf8, 0x80000018 | devfn << 8);
+    outl(0xcfc, MMIO);
+    has_mmio = inl(0xcfc) == MMIO;
+}
+
 /* Ports and memory of the display function on. */
 static bool enable(void)
 {
     for (unsigned devfn = 0; devfn < 256; devfn += 8) {
         outl(0xcf8, 0x80000008 | devfn << 8);
         if (inl(0xcfc) >> 24 == 3) {
+            map_registers(devfn);
             outl(0xcf8, 0x80000004 | devfn << 8);
             outl(0xcfc, 3);
             return true;
@@ -266,6 +279,48 @@ static void test_halves(void)
     gc(0x0b, 0);
 }
 
+/* --- a store that changes what is mapped, between others to it --- */
+
+#define CHANGE(name, insns)                                                                        \
+    static void name(void)                                                                         \
+    {                                                                                              \
+        static const uint16_t only_second = 0x0202;                                                \
+        uint32_t v = only_second;                                                                  \
+        asm volatile("movl (%%edi), %%ecx; movl 4(%%edi), %%ecx; movb $0x10, 8(%%edi)\n\t" insns     \
+                     "\n\tmovb $0x11, 8(%%edi); movb $0x22, 9(%%edi); movb $0x33, 10(%%edi)"          \
+                     : "+a"(v)                                                                     \
+                     : "D"(VGA + 0x600), "d"(MMIO + 0x404), "S"(&only_second)                      \
+                     : "ecx", "memory", "cc");                                                     \
+    }
+
+CHANGE(change_imm, "movw $0x0202, (%%edx)")
+CHANGE(change_reg, "movw %%ax, (%%edx)")
+CHANGE(change_pop, "pushw %%ax; popw (%%edx)")
+CHANGE(change_xchg, "xchgw %%ax, (%%edx)")
+CHANGE(change_and, "movb $2, (%%edx); andb $2, 1(%%edx)")
+CHANGE(change_movs, "xchg %%edi, %%edx; movsw; xchg %%edi, %%edx; subl $2, %%edx")
+CHANGE(change_rep, "movl $1, %%ecx; xchg %%edi, %%edx; rep stosw; xchg %%edi, %%edx; subl $2, %%edx")
+CHANGE(change_x87, "fninit; pushl $0x202; fildl (%%esp); pop %%ecx; fistps (%%edx)")
+
+static void test_changes(void)
+{
+    static const struct {
+        const char *name;
+        void (*fn)(void);
+    } changes[] = {F(change_imm), F(change_reg), F(change_pop), F(change_xchg),
+                   F(change_and), F(change_movs), F(change_rep), F(change_x87)};
+    volatile uint32_t *there = (volatile uint32_t *)(VGA + 0x608);
+
+    for (unsigned i = 0; has_mmio && i < 3 * sizeof(changes) / sizeof(changes[0]); i++) {
+        chained();
+        *there = 0;
+        changes[i / 3].fn();
+        chained();
+        compare(changes[i / 3].name, *there, 0x2210);
+    }
+    planar(15);
+}
+
 /* --- faults: in the middle, with nothing done --- */
 
 static void map_pages(void)
@@ -400,6 +455,7 @@ int main(void)
     test_forms("an access from RAM into it", VGA - 2);
     test_halves();
     test_planes();
+    test_changes();
     test_code();
     test_faults();
     test_forms("with paging", VGA + 0x2ffe);

@@ -348,9 +348,8 @@ static void enable_continuous(struct lab_client *c)
     send_all(c->fd, m, sizeof(m));
 }
 
-static void set_encodings(struct lab_client *c)
+static void set_encodings(struct lab_client *c, const int32_t *list)
 {
-    const int32_t *list = c->setup->encodings;
     uint8_t m[4 + 4 * 32] = {2};
     unsigned n = 0;
 
@@ -407,15 +406,20 @@ static void take_update(struct lab_client *c)
 {
     unsigned n = ld_be16(rfb_take(&c->d, 3) + 1);
 
+    if (c->setup->ahead) {
+        ask(c, true);
+    }
     while (n && rfb_decode_rect(&c->d)) {
         n--;
         if (c->setup->shows_rectangles) {
             pthread_cond_broadcast(&c->drawn);
         }
     }
-    c->updates++;
     pthread_cond_broadcast(&c->drawn);
-    if (!c->is_continuous) {
+    if (!c->updates++ && c->setup->later) {
+        set_encodings(c, c->setup->later);
+    }
+    if (!c->is_continuous && !c->setup->ahead) {
         ask(c, true);
     }
 }
@@ -502,7 +506,7 @@ struct lab_client *lab_client_new(const struct lab_setup *setup)
     shake_hands(c);
     pthread_mutex_unlock(&c->lock);
     ck_assert(c->d.width == lab_screen.width && c->d.height == lab_screen.height);
-    set_encodings(c);
+    set_encodings(c, setup->encodings);
     ask(c, false);
     ck_assert_int_eq(pthread_create(&c->thread, NULL, run_client, c), 0);
     return c;

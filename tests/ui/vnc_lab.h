@@ -45,6 +45,8 @@ struct lab_setup {
     unsigned buffer;          /* bytes that wait in the middle of the link */
     bool continuous;          /* asks for continuous updates if the server has them */
     bool shows_rectangles;    /* one by one, as many clients do; else updates */
+    bool ahead;               /* asks for the next update when one begins, not when it ends */
+    const int32_t *later;     /* encodings it names after the first update, or NULL */
 };
 
 #define LAB_END INT32_MIN

@@ -186,7 +186,11 @@ static double keystroke(struct lab_client *c)
 static struct result measure(const struct row *row, unsigned keys)
 {
     bool fences = row->encodings[2] == LAB_FENCE;
-    struct lab_setup setup = {row->encodings, MBIT_2, row->buffer, row->continuous, !fences};
+    struct lab_setup setup = {.encodings = row->encodings,
+                               .rate = MBIT_2,
+                               .buffer = row->buffer,
+                               .continuous = row->continuous,
+                               .shows_rectangles = !fences};
     struct lab_client *c = lab_client_new(&setup);
     double *times = g_new(double, keys), start = lab_now();
     struct result r;

@@ -168,16 +168,16 @@ static const int32_t raw[] = {0, COPY, LAB_END};
 static const int32_t without[] = {16, LAST, LAB_END};
 
 static const struct lab_setup setups[] = {
-    {tight, 0, 0, true, false},
-    {tight, 100000, 8192, true, false},
-    {tight_jpeg, 0, 0, false, false},
-    {tight_jpeg, 150000, 65536, true, false},
-    {zrle, 0, 0, false, false},
-    {zrle, 60000, 4096, false, false},
-    {hextile, 200000, 16384, false, false},
-    {zlib, 150000, 4096, false, false},
-    {raw, 0, 0, false, false},
-    {without, 0, 0, false, false},
+    {tight, 0, 0, true, false, false, NULL},
+    {tight, 100000, 8192, true, false, false, NULL},
+    {tight_jpeg, 0, 0, false, false, false, NULL},
+    {tight_jpeg, 150000, 65536, true, false, false, NULL},
+    {zrle, 0, 0, false, false, false, NULL},
+    {zrle, 60000, 4096, false, false, false, NULL},
+    {hextile, 200000, 16384, false, false, false, NULL},
+    {zlib, 150000, 4096, false, false, false, NULL},
+    {raw, 0, 0, false, false, false, NULL},
+    {without, 0, 0, false, false, false, NULL},
 };
 
 static void compare(struct lab_client *const *clients, unsigned long steps)
@@ -239,7 +239,7 @@ static void film(void)
 
 static struct cost measure(const int32_t *encodings, void (*step)(void))
 {
-    struct lab_setup setup = {encodings, 0, 0, false, false};
+    struct lab_setup setup = {encodings, 0, 0, false, false, false, NULL};
     struct lab_client *c = lab_client_new(&setup);
     struct cost cost;
 

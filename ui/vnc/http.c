@@ -181,13 +181,14 @@ static char *header_of(const char *request, const char *name)
     return NULL;
 }
 
-/* A name of this machine nobody else can have given to it: an address, or "localhost" (RFC 6761,
- * 6.3). host: as in the header, with or without a port. */
+/* A name of this machine nobody else can have given to it: an address, "localhost" (RFC 6761, 6.3),
+ * or what it calls itself, as vnc_web_announce() does. host: as in the header, with or without a port. */
 static bool certainly_local(const char *host)
 {
     bool v6 = host[0] == '[';
     char *name = g_strndup(host + v6, strcspn(host + v6, v6 ? "]" : ":"));
-    bool local = g_hostname_is_ip_address(name) || !g_ascii_strcasecmp(name, "localhost");
+    bool local = g_hostname_is_ip_address(name) || !g_ascii_strcasecmp(name, "localhost") ||
+                 !g_ascii_strcasecmp(name, g_get_host_name());
 
     g_free(name);
     return local;

@@ -87,6 +87,12 @@ void vnc_link_acknowledged(struct vnc_link *l, int64_t now)
           (long long)l->base_rtt, (unsigned long long)m.under_way, l->window);
 }
 
+void vnc_link_forget(struct vnc_link *l)
+{
+    l->count = 0;
+    l->acknowledged = l->position;
+}
+
 size_t vnc_link_room(const struct vnc_link *l)
 {
     uint64_t under_way = l->position - l->acknowledged;

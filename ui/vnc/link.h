@@ -32,6 +32,8 @@ void vnc_link_init(struct vnc_link *l);
 bool vnc_link_sent(struct vnc_link *l, uint64_t position, int64_t now);
 /* The oldest mark has come back. */
 void vnc_link_acknowledged(struct vnc_link *l, int64_t now);
+/* Nobody will tell of what is under way: count it as gone. */
+void vnc_link_forget(struct vnc_link *l);
 /* Bytes that may be sent now; 0: wait. */
 size_t vnc_link_room(const struct vnc_link *l);
 /* Has it turned out to take less than what most pictures need? */

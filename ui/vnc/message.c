@@ -82,6 +82,9 @@ static ssize_t set_encodings(struct vnc_client *c, const uint8_t *m, size_t len)
         c->can |= feature_of(list[i]);
     }
     vnc_update_close(c);
+    if ((before ^ c->can) & VNC_CAN_FENCE) {
+        vnc_link_forget(&c->link); /* what acknowledges is another thing now */
+    }
     vnc_encoder_set_encodings(c->encoder, list, count);
     g_free(list);
     TRACE(vnc_client_encodings, "%s:%s %d, extensions %#x", c->at.host, c->at.service,

@@ -168,7 +168,9 @@ bool vnc_scroll_apply(struct vnc_client *c, const struct vnc_scroll *m)
     const struct vnc_screen *scr = &c->server->screen;
     size_t bytes = bits_words((size_t)scr->columns * scr->rows) * sizeof(long);
 
-    if (!takes_moves(c) || c->move_count == VNC_MOVES) {
+    /* an update that is to have all of the picture does not return to what it has had */
+    bool whole = c->frame_open && c->asked.whole;
+    if (!takes_moves(c) || whole || c->move_count == VNC_MOVES) {
         return false;
     }
     cursor_is_dirty(c);

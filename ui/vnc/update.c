@@ -271,22 +271,28 @@ static void begin_message(struct vnc_client *c)
 
     if (c->asked.whole) {
         vnc_update_dirty_area(c, &c->asked.area);
+        c->scan_left = 0; /* a new round: all of it */
     }
     g_byte_array_append(c->frame, header, sizeof(header));
     c->frame_bytes = 0;
-    c->frame_budget =
-        whole_at_once(c) ? SIZE_MAX : MAX(vnc_link_room(&c->link), (size_t)LEAST_BYTES);
-    bool size = c->news & VNC_NEWS_SIZE && (c->width != scr->width || c->height != scr->height);
+    /* asked again: the screen may have been looked at since */
+    bool size = vnc_news_due(c) & VNC_NEWS_SIZE && (c->width != scr->width || c->height != scr->height);
     c->frame_rects = vnc_news_write(c, c->frame);
+    size_t least = c->frame->len + LEAST_BYTES; /* news do not keep pixels from being sent */
+    c->frame_budget = whole_at_once(c) ? SIZE_MAX : MAX(vnc_link_room(&c->link), least);
     /* after a change of size the client throws away what else is in the message: that comes next */
     c->frame_cut = size;
+    if (size) {
+        vnc_update_dirty_area(c, &(struct vnc_rect){0, 0, scr->width, scr->height});
+    }
     if (size && c->asked.pending) {
         c->asked_next = (struct vnc_request){
             .pending = true, .whole = c->asked.whole, .area = {0, 0, scr->width, scr->height}};
     }
     vnc_pick_begin(c);
     adapt_encoder(c);
-    vnc_encoder_frame(c->encoder, scr->width, scr->height, vnc_now() / 1000);
+    struct vnc_image img = image_for(c);
+    vnc_encoder_frame(c->encoder, img.width, img.height, vnc_now() / 1000);
 }
 
 static void send_piece(struct vnc_client *c)
@@ -326,9 +332,21 @@ static bool legacy_room(const struct vnc_client *c)
     return queued < LEGACY_MAX;
 }
 
+/*
+ * Does the link take more? Without fences nothing need come before an update that has been asked for,
+ * be it because it was asked for before the last one ended, or because there are continuous ones.
+ */
+static bool link_has_room(struct vnc_client *c)
+{
+    if (!(c->can & VNC_CAN_FENCE) && !vnc_link_room(&c->link)) {
+        vnc_link_forget(&c->link);
+    }
+    return vnc_link_room(&c->link) > 0;
+}
+
 static bool may_begin(struct vnc_client *c)
 {
-    return wants(c) && (whole_at_once(c) || vnc_link_room(&c->link)) &&
+    return wants(c) && (whole_at_once(c) || link_has_room(c)) &&
            (vnc_news_due(c) || c->asked.whole || c->move_count || vnc_pick_any(c) ||
             lossy_due(c)) &&
            legacy_room(c);
@@ -401,14 +419,16 @@ void vnc_update_try(struct vnc_client *c)
     if (c->state != VNC_RUNNING || vnc_stream_queued(&c->stream)) {
         return;
     }
-    if (c->frame_open) {
+    bool piece = c->frame_open;
+    if (piece) {
         send_piece(c);
     } else {
         send_control(c);
         send_first(c);
     }
-    if (c->frame_open) {
-        vnc_client_go_on_soon(c); /* others first */
+    /* others first; then also what has waited for the last piece */
+    if (c->frame_open || (piece && (c->control->len || c->asked.pending))) {
+        vnc_client_go_on_soon(c);
     }
 }
 

@@ -309,6 +309,13 @@ void vnc_update_close(struct vnc_client *c);
 /* The screen has another size: everything is dirty. */
 void vnc_update_resized(struct vnc_client *c);
 void vnc_update_dirty_area(struct vnc_client *c, const struct vnc_rect *r);
+/* What it wants to see: of requests for changes nothing is left when updates are continuous. */
+static inline const struct vnc_rect *vnc_update_area(const struct vnc_client *c)
+{
+    bool asked = c->asked.pending && (c->asked.whole || !c->continuous);
+
+    return asked ? &c->asked.area : &c->continuous_area;
+}
 static inline void vnc_update_dirty(struct vnc_client *c, size_t tile)
 {
     c->dirty[tile / (8 * sizeof(long))] |= 1ul << tile % (8 * sizeof(long));

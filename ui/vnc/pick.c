@@ -18,7 +18,7 @@
 static struct vnc_rect wanted(const struct vnc_client *c)
 {
     const struct vnc_screen *scr = &c->server->screen;
-    const struct vnc_rect *r = c->asked.pending ? &c->asked.area : &c->continuous_area;
+    const struct vnc_rect *r = vnc_update_area(c);
     unsigned x1 = MIN(r->x + r->w, MIN(scr->width, c->width));
     unsigned y1 = MIN(r->y + r->h, MIN(scr->height, c->height));
     unsigned x = r->x / DISPLAY_TILE, y = r->y / DISPLAY_TILE;
@@ -240,7 +240,8 @@ static struct vnc_rect take_quiet(struct vnc_client *c, const struct vnc_rect *i
     while (x1 < in->x + in->w && is_quiet(c, x1, at.y)) {
         x1++;
     }
-    while (y1 < in->y + in->h && row_is_quiet(c, at.x, x1, y1)) {
+    while (y1 < in->y + in->h && (x1 - at.x) * (y1 + 1 - at.y) <= RECT_TILES &&
+           row_is_quiet(c, at.x, x1, y1)) {
         y1++;
     }
     for (unsigned y = at.y; y < y1; y++) {

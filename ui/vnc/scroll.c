@@ -203,7 +203,7 @@ static bool inside(const struct vnc_rect *r, const struct vnc_rect *in)
 
 void vnc_scroll_write(struct vnc_client *c)
 {
-    const struct vnc_rect *area = c->asked.pending ? &c->asked.area : &c->continuous_area;
+    const struct vnc_rect *area = vnc_update_area(c);
     bool fine = takes_moves(c);
 
     for (unsigned i = 0; i < c->move_count; i++) {

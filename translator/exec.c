@@ -31,6 +31,7 @@
 
 #define TRIES_TO_MAKE 4
 
+enum { RETRIES_UNPOLLED = 4 };
 enum { UNWIND_EXCEPTION = 1, UNWIND_RETRY, UNWIND_DEBUG };
 
 const struct frontend_ops *frontend;
@@ -631,6 +632,7 @@ static bool run_block(struct vcpu *cpu, struct tb *tb)
     cpu->tb = tb;
     why = backend->run(cpu, tb);
     x->stats.exits[why]++;
+    x->retries = 0;
     if (unlikely(cpu->debug.attention) && why == EXEC_LOOP)
         debug_insn_done(cpu);
     return leaves_loop(cpu, why);
@@ -670,8 +672,11 @@ static void land(struct vcpu *cpu, int why)
     if (x->exclusive)
         end_exclusive_insn(cpu);
     exec_leave(x);
-    if (why == UNWIND_RETRY)
+    if (why == UNWIND_RETRY) {
+        x->retries += x->retries <= RETRIES_UNPOLLED;
         return;
+    }
+    x->retries = 0;
     x->one_insn = x->unshared = x->exclusive_insn = false;
     if (why == UNWIND_EXCEPTION) {
         frontend->deliver(cpu);
@@ -680,18 +685,25 @@ static void land(struct vcpu *cpu, int why)
     }
 }
 
+/* What starts again may be in the shadow of an STI: nothing comes before it. */
+static bool may_poll(const struct exec_state *x)
+{
+    return !x->retries || x->retries > RETRIES_UNPOLLED;
+}
+
 static void loop(struct vcpu *cpu, bool poll)
 {
     struct exec_state *x = cpu->exec;
+    bool now = may_poll(x);
     struct tb *tb;
 
-    for (;;) {
+    for (;; now = true) {
         if (unlikely(cpu->debug.attention)) {
             if (debug_stops(cpu))
                 return;
             x->one_insn |= cpu->debug.run == DEBUG_STEP;
         }
-        if (poll || __atomic_load_n(&cpu->poll, __ATOMIC_RELAXED) || cpu->halted) {
+        if (now && (poll || __atomic_load_n(&cpu->poll, __ATOMIC_RELAXED) || cpu->halted)) {
             exec_leave(x);
             x->unlinked = NULL; /* what runs next may be a handler, not the edge's target */
             if (!take_events(cpu))
@@ -710,10 +722,12 @@ void exec_run(struct vcpu *cpu)
     volatile bool first = true;
     int why = sigsetjmp(cpu->unwind, 0);
 
-    if (why)
+    if (why) {
         land(cpu, why);
-    else
+    } else {
         cpu->exec->unlinked = NULL;
+        cpu->exec->retries = 0;
+    }
     if (first && !why)
         vcpu_context_changed(cpu);
     loop(cpu, first);

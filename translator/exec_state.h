@@ -44,6 +44,7 @@ struct exec_state {
     unsigned n_executed;
     uint64_t space_gens[SOFTTLB_SPACES];
     bool one_insn, unshared, exclusive_insn; /* how to run the next block */
+    uint8_t retries;  /* in a row of one guest instruction */
     uint8_t not_made; /* blocks in a row that could not be made */
     bool exclusive;
     const void *unlinked; /* struct tb of the edge to be linked next, with its slot and page */

@@ -11,6 +11,7 @@ enum { APIC_SVR = 0xf0, APIC_ICR = 0x300, APIC_ICR2 = 0x310, APIC_LINT0 = 0x350 
 enum { TIMER_VECTOR = 0x20, ROUNDS = 50000 };
 
 static volatile unsigned timers, nmis, inside;
+static volatile uint32_t timer_at;
 
 static void apic_w(unsigned reg, uint32_t v)
 {
@@ -36,6 +37,7 @@ static bool interrupt(struct trap_frame *f)
 {
     if (f->vector == TIMER_VECTOR) {
         timers++;
+        timer_at = f->eip;
         outb(0x20, 0x20);
     } else if (f->vector == NMI) {
         if (++nmis == 1) {
@@ -106,6 +108,16 @@ static void test_interrupts(void)
     }
 }
 
+/* A store to the code it is in starts again, which is no place for an interrupt. */
+static void test_shadow(void)
+{
+    uint32_t behind;
+
+    request();
+    asm volatile("jmp 1f; 1: nop; movl $2f, %0; sti; movb $0x90, 1b; 2: nop; cli" : "=&r"(behind) : : "memory");
+    compare("STI's shadow", timer_at, behind);
+}
+
 static void test_nmi(void)
 {
     nmis = 0;
@@ -159,6 +171,7 @@ int main(void)
     apic_w(APIC_LINT0, 0x700);
     pic_init();
     test_interrupts();
+    test_shadow();
     test_nmi();
     test_nmi_task();
     return 0;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""VNC viewers with a window, as Debian has them, and machines for them to look at."""
+"""VNC viewers with a window, as Debian has them, and machines for them to look at: a painter, a typewriter,
+a Linux whose screen follows."""
 import glob
 import os
 import re
@@ -11,11 +12,13 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE] + [os.path.join(HERE, '..', part) for part in ('monitor', os.path.join('sys', 'vga'))]
+sys.path[:0] = [HERE] + [os.path.join(HERE, '..', part) for part in ('monitor', 'sys', os.path.join('sys', 'vga'))]
 import bootsector  # noqa: E402
 import xwindow  # noqa: E402
 from client import Machine, Qmp  # noqa: E402
 from guest import Guest, Picture  # noqa: E402
+from guests import GUESTS  # noqa: E402
+import expect  # noqa: E402
 
 SLOW = float(os.environ.get('TEST_SLOWNESS', '1'))
 
@@ -46,7 +49,7 @@ class Served:
     OPTIONS = ('127.0.0.1:150,to=500', '-trace', 'vnc_client_*')
 
     def find_server(self, log):
-        self.log = log
+        self.trace_file = log
         self.port = int(self.qmp.command('query-vnc-servers')[0]['server'][0]['service'])
 
     @classmethod
@@ -58,7 +61,7 @@ class Served:
 
     def traced(self, event):
         """What the last event of that name says behind the client's address."""
-        with open(self.log) as file:
+        with open(self.trace_file) as file:
             found = re.findall(r' vnc_client_%s \S+ (.*)' % event, file.read())
         return found[-1] if found else None
 
@@ -158,6 +161,44 @@ class Typewriter(Machine, Served):
         return Picture.load(self.dump)
 
 
+class Linux(expect.Guest, Served):
+    """The guest of scripts/guests/virtio with a virtio display, text on its console and no cursor."""
+
+    PROMPT = 'doppel# '
+
+    def __init__(self):
+        self.dir = tempfile.TemporaryDirectory()
+        log, qmp, self.dump = (os.path.join(self.dir.name, name) for name in ('log', 'qmp', 'screen.ppm'))
+        path = os.path.join(GUESTS, 'virtio')
+        super().__init__([os.environ.get('DOPPEL', 'build/doppel'), '-m', '256', '-vga', 'virtio', '-display', 'none',
+                          '-serial', 'stdio', '-monitor', 'none', '-qmp', f'unix:{qmp},server=on,wait=off',
+                          '-kernel', path + '/vmlinuz', '-initrd', path + '/initrd.gz', '-append', 'console=ttyS0 quiet',
+                          *self.options(log)])
+        self.qmp = Qmp(qmp)
+        self.find_server(log)
+        self.expect('up in', 180 * SLOW)
+        self.expect(self.PROMPT, 30 * SLOW)
+        self.shell('stty -echo; /virtio/load; /virtio/load-display; dmesg -n 1')
+        self.shell("printf '\\033[?25l\\033[2J\\033[H' >/dev/tty1; ls -l /bin >/dev/tty1")
+
+    def __exit__(self, *unused):
+        super().__exit__(*unused)
+        self.dir.cleanup()
+
+    def shell(self, line):
+        self.send(line + '; echo done\n')
+        self.expect(r'done\n', 60 * SLOW)
+        self.expect(self.PROMPT, 30 * SLOW)
+
+    def screen(self):
+        self.qmp.command('screendump', filename=self.dump)
+        return Picture.load(self.dump)
+
+    def size(self):
+        picture = self.screen()
+        return picture.width, picture.height
+
+
 # --- viewers ----------------------------------------------------------------------------------------
 
 
@@ -243,6 +284,11 @@ class Session:
         rows = [picture.rows() for picture in pictures]
         return until(lambda: next(filter(None, map(self.server.find_picture, rows)), None),
                      lambda: self.complain(pictures[0]))
+
+    def agrees(self):
+        """It shows what the machine shows now, which may still be drawing."""
+        xwindow.xdotool('mousemove', 9999, 9999)
+        until(lambda: self.server.find_picture(self.vm.screen().rows()), lambda: self.complain(self.vm.screen()))
 
     def complain(self, picture):
         if directory := os.environ.get('TEST_KEEP'):
